@@ -1,0 +1,44 @@
+/** The architecture as rules: what may import what. `npm run lint` runs them; docs/architecture.md shows the picture. */
+const CONTEXTS = '^src/(workers|coaching|creation|agents)/';
+module.exports = {
+  forbidden: [
+    { name: 'no-circular', severity: 'error', from: {}, to: { circular: true } },
+    {
+      name: 'a-context-never-imports-another',
+      severity: 'error',
+      from: { path: CONTEXTS },
+      to: { path: CONTEXTS, pathNot: '^src/$1/' },
+    },
+    { name: 'platform-imports-no-context', severity: 'error', from: { path: '^src/platform/' }, to: { path: CONTEXTS } },
+    {
+      name: 'domain-imports-nothing-but-the-language',
+      severity: 'error',
+      from: { path: '^src/[^/]+/domain/', pathNot: '\\.spec\\.ts$' },
+      to: { pathNot: '^src/[^/]+/domain/' },
+    },
+    {
+      name: 'commands-and-queries-know-no-door',
+      severity: 'error',
+      from: { path: '^src/[^/]+/(domain|commands|queries|projections|gateways)/', pathNot: '\\.spec\\.ts$' },
+      to: { path: '^src/[^/]+/(http|jobs)/', pathNot: '^src/platform/' },
+    },
+    {
+      name: 'the-service-does-not-know-the-simulated-lab',
+      severity: 'error',
+      from: { path: '^src/', pathNot: '^src/(simulated-lab|cli)/|\\.spec\\.ts$' },
+      to: { path: '^src/simulated-lab/' },
+    },
+    {
+      name: 'sources-do-not-import-tests',
+      severity: 'error',
+      from: { path: '^src/', pathNot: '\\.spec\\.ts$' },
+      to: { path: '^test/' },
+    },
+  ],
+  options: {
+    doNotFollow: { path: 'node_modules' },
+    tsPreCompilationDeps: true,
+    tsConfig: { fileName: 'tsconfig.json' },
+    enhancedResolveOptions: { exportsFields: ['exports'], conditionNames: ['import', 'require', 'node', 'default'] },
+  },
+};

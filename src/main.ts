@@ -1,0 +1,42 @@
+#!/usr/bin/env node
+import { SettingsError } from './platform/config/settings.js';
+import { DormouseError, messageOf } from './platform/errors.js';
+import { Service } from './service.js';
+
+/** SIGTERM to exit: what has not ended by then is cut off (it is safe to). */
+const STOP_WITHIN_MS = 9_000;
+
+/** The service as a process: starts, listens, and stops cleanly on SIGTERM or SIGINT. */
+async function main(): Promise<void> {
+  const service = await Service.start({ environment: process.env });
+  const stop = (signal: NodeJS.Signals): void => {
+    service.log.info({ signal }, 'service.stopping');
+    setTimeout(() => {
+      service.log.warn({ after_ms: STOP_WITHIN_MS }, 'service.stop_cut_off');
+      process.exit(0);
+    }, STOP_WITHIN_MS).unref();
+    service.stop().then(
+      () => process.exit(0),
+      (error: unknown) => {
+        service.log.error({ error: messageOf(error) }, 'service.stop_failed');
+        process.exit(1);
+      },
+    );
+  };
+  process.once('SIGTERM', stop);
+  process.once('SIGINT', stop);
+  try {
+    await service.listen();
+  } catch (error) {
+    await service.stop();
+    throw error;
+  }
+}
+
+main().catch((error: unknown) => {
+  const expected = error instanceof SettingsError || error instanceof DormouseError;
+  process.stderr.write(
+    `dormouse: ${expected ? messageOf(error) : error instanceof Error ? error.stack : String(error)}\n`,
+  );
+  process.exit(1);
+});

@@ -1,0 +1,96 @@
+import { randomUUID } from 'node:crypto';
+import type { NestFastifyApplication } from '@nestjs/platform-fastify';
+import { FastifyAdapter } from '@nestjs/platform-fastify';
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import type { Logger } from 'pino';
+import type { PlatformSettings } from '../config/platform-settings.js';
+import { DormouseError } from '../errors.js';
+import { correlated } from '../observability/logger.js';
+import type { Metrics } from '../observability/metrics.js';
+import { refuseCrossSite } from './origin-guard.js';
+import { ProblemFilter, problemOf } from './problem.filter.js';
+import { inputValidation } from './validation.js';
+
+const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i;
+/** Polled by machines; logged only when they fail. */
+const QUIET = /^\/(health|metrics)(\/|$)/;
+
+/** The Fastify adapter that the application is created with. */
+export function fastifyAdapter(settings: PlatformSettings): FastifyAdapter {
+  return new FastifyAdapter({
+    bodyLimit: settings.HTTP_BODY_LIMIT,
+    forceCloseConnections: 'idle',
+    return503OnClosing: true,
+    routerOptions: { maxParamLength: 300 },
+    frameworkErrors: (error: Error, _request: FastifyRequest, reply: FastifyReply) => {
+      const problem = problemOf(error);
+      void reply.code(problem.status).header('content-type', 'application/problem+json; charset=utf-8').send(problem);
+    },
+  });
+}
+
+/** Everything that holds for each request: correlation, cross-site guard, JSON bodies, validation, problems, one log line. */
+export function prepareHttp(
+  app: NestFastifyApplication,
+  settings: PlatformSettings,
+  metrics: Metrics,
+  log: Logger,
+): void {
+  const problems = new ProblemFilter(log);
+  app.useGlobalPipes(inputValidation());
+  app.useGlobalFilters(problems);
+  const fastify = app.getHttpAdapter().getInstance();
+
+  fastify.addHook('onRequest', (request, reply, done) => {
+    const given = request.headers['x-correlation-id'];
+    const id = typeof given === 'string' && UUID.test(given) ? given.toLowerCase() : randomUUID();
+    void reply.header('x-correlation-id', id);
+    correlated(id, () => {
+      try {
+        refuseCrossSite(request, settings.HOST);
+        done();
+      } catch (error) {
+        problems.answer(error, request, reply);
+      }
+    });
+  });
+
+  fastify.addHook('onResponse', (request, reply, done) => {
+    const { method } = request;
+    const route = request.routeOptions.url ?? 'none';
+    const status = reply.statusCode;
+    metrics.httpRequests.observe({ method, route, status: String(status) }, reply.elapsedTime / 1000);
+    const line = {
+      correlation_id: reply.getHeader('x-correlation-id'),
+      method,
+      url: request.url,
+      status,
+      ms: Math.round(reply.elapsedTime),
+    };
+    if (status >= 500) log.warn(line, 'request.failed');
+    else if (!QUIET.test(request.url)) log.info(line, 'request.answered');
+    done();
+  });
+
+  fastify.addContentTypeParser(
+    'application/json',
+    { parseAs: 'string', bodyLimit: settings.HTTP_BODY_LIMIT },
+    parseJson,
+  );
+}
+
+/** An empty body is no body: clients send the header with bodiless posts as well. */
+function parseJson(
+  _: FastifyRequest,
+  body: string | Buffer,
+  done: (error: Error | null, body?: unknown) => void,
+): void {
+  const text = body.toString();
+  if (text.trim() === '') return done(null, undefined);
+  try {
+    done(null, JSON.parse(text));
+  } catch (error) {
+    const why = error instanceof Error ? error.message : 'not JSON';
+    done(new DormouseError('malformed_json', 400, `The body is not JSON: ${why}`));
+  }
+}

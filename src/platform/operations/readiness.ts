@@ -1,0 +1,94 @@
+import { Injectable } from '@nestjs/common';
+import { messageOf } from '../errors.js';
+import { EventStore } from '../event-store/event-store.port.js';
+import { JobScheduler } from '../jobs/job-scheduler.js';
+import type { JobStatus } from '../jobs/job-scheduler.js';
+import { ProjectionEngine } from '../projections/projection-engine.js';
+import type { ProjectionStatus } from '../projections/projection-engine.js';
+import { ReadModelStore } from '../read-models/read-model-store.port.js';
+
+export interface StoreHealth {
+  readonly kind: string;
+  readonly reachable: boolean;
+  readonly error: string | null;
+}
+
+export interface ReadinessReport {
+  readonly status: 'ready' | 'not_ready';
+  /** Why it is not ready; empty when it is. */
+  readonly reasons: readonly string[];
+  /** What an operator should look at, although requests are served. */
+  readonly warnings: readonly string[];
+  readonly event_store: StoreHealth;
+  readonly read_models: StoreHealth;
+  readonly projections: readonly ProjectionStatus[];
+  readonly jobs: readonly JobStatus[];
+}
+
+/** May requests be sent here? Stores reachable, read models caught up since start, not stopping. */
+@Injectable()
+export class Readiness {
+  private stopping = false;
+  private caughtUp = false;
+
+  constructor(
+    private readonly events: EventStore,
+    private readonly readModels: ReadModelStore,
+    private readonly projections: ProjectionEngine,
+    private readonly jobs: JobScheduler,
+  ) {}
+
+  /** From now on not ready: the process is about to end. */
+  drain(): void {
+    this.stopping = true;
+  }
+
+  /** The read models have reached what was stored when the service started. */
+  opened(): void {
+    this.caughtUp = true;
+  }
+
+  async report(): Promise<ReadinessReport> {
+    const [event_store, read_models] = await Promise.all([healthOf(this.events), healthOf(this.readModels)]);
+    const reachable = event_store.reachable && read_models.reachable;
+    const projections = reachable ? await this.projections.status() : [];
+    const jobs = reachable ? await this.jobs.status() : [];
+    const reasons: string[] = [];
+    if (this.stopping) reasons.push('The service is stopping.');
+    if (!event_store.reachable) reasons.push(`The event store cannot be reached: ${event_store.error}`);
+    if (!read_models.reachable) reasons.push(`The read models cannot be reached: ${read_models.error}`);
+    if (reachable && !this.caughtUp) reasons.push('The read models are still catching up with the stored events.');
+    return {
+      status: reasons.length === 0 ? 'ready' : 'not_ready',
+      reasons,
+      warnings: [...projections.flatMap(projectionWarnings), ...jobs.flatMap(jobWarnings)],
+      event_store,
+      read_models,
+      projections,
+      jobs,
+    };
+  }
+}
+
+function projectionWarnings({ name, parked_streams, last_error, state }: ProjectionStatus): string[] {
+  const parked =
+    parked_streams > 0
+      ? [`Projection ${name} has ${parked_streams} parked stream(s): see 'dormouse parked list'.`]
+      : [];
+  const waiting =
+    state === 'waiting' && last_error ? [`Projection ${name} is waiting to resume: ${last_error.message}`] : [];
+  return [...parked, ...waiting];
+}
+
+function jobWarnings({ name, last_run }: JobStatus): string[] {
+  return last_run?.outcome === 'failed' ? [`The last run of job ${name} failed: ${last_run.error?.message ?? ''}`] : [];
+}
+
+async function healthOf(store: { readonly kind: string; ping(): Promise<void> }): Promise<StoreHealth> {
+  try {
+    await store.ping();
+    return { kind: store.kind, reachable: true, error: null };
+  } catch (error) {
+    return { kind: store.kind, reachable: false, error: messageOf(error) };
+  }
+}

@@ -1,0 +1,59 @@
+import type { Position } from '../event-store/event-store.port.js';
+import { pause } from './pause.js';
+
+interface Waiter {
+  readonly position: Position;
+  readonly resolve: () => void;
+}
+
+/** How far a view is, and who waits for it to get further. */
+export class AppliedPosition {
+  private current: Position | null = null;
+  private readonly waiters = new Set<Waiter>();
+
+  /** Everything up to here is in the documents (or parked, or no affair of the projection's). */
+  get value(): Position | null {
+    return this.current;
+  }
+
+  set value(position: Position | null) {
+    this.current = position;
+    for (const waiter of this.waiters) {
+      if (this.has(waiter.position)) waiter.resolve();
+    }
+  }
+
+  has(position: Position): boolean {
+    return this.current !== null && this.current >= position;
+  }
+
+  /** Resolves true once `position` has been applied, false when `signal` aborts first. */
+  async reached(position: Position, signal?: AbortSignal): Promise<boolean> {
+    if (this.has(position)) return true;
+    if (signal?.aborted) return false;
+    const { promise, resolve } = Promise.withResolvers<void>();
+    const waiter = { position, resolve };
+    this.waiters.add(waiter);
+    signal?.addEventListener('abort', resolve as () => void, { once: true });
+    try {
+      await promise;
+    } finally {
+      this.waiters.delete(waiter);
+      signal?.removeEventListener('abort', resolve as () => void);
+    }
+    return this.has(position);
+  }
+
+  /** The same with a time limit in milliseconds. */
+  async within(position: Position, timeoutMs: number): Promise<boolean> {
+    if (this.has(position)) return true;
+    const limit = new AbortController();
+    const given = new AbortController();
+    void pause(timeoutMs, given.signal).then(() => limit.abort());
+    try {
+      return await this.reached(position, limit.signal);
+    } finally {
+      given.abort();
+    }
+  }
+}

@@ -1,0 +1,183 @@
+import type { EventBatch, Position, RecordedEvent } from '../event-store/event-store.port.js';
+import type { Collection, Document, Fence } from '../read-models/read-model-store.port.js';
+import { BatchFold } from './batch-fold.js';
+import { SKIPPED_EVENTS } from './parking.js';
+import type { ParkedChanges, ParkedStream, ParkedStreams, SkippedEvent } from './parking.js';
+import type { ProjectionContext } from './projection-options.js';
+import type { BesideWrite } from './projection-state.js';
+import type { Projection } from './projection.js';
+
+/** What a generation is called. */
+export interface GenerationName {
+  readonly version: number;
+  readonly generation: number;
+  readonly collection: string;
+}
+
+/** What goes with every write. */
+export interface WriteContext {
+  readonly signal: AbortSignal;
+  readonly fence: Fence | undefined;
+  /** The state that records a checkpoint; absent for a generation that is not in use yet. */
+  readonly stateAt?: (checkpoint: Position | null) => BesideWrite;
+}
+
+/** What came of trying a parked stream again. */
+export interface ReplayOutcome {
+  /** Events applied now. */
+  readonly applied: number;
+  /** The stream's record as it stands now; null: it is parked no longer. */
+  readonly parked: ParkedStream | null;
+}
+
+/**
+ * One build of a projection's documents, in a collection of its own: applies batches of events to it and knows how far
+ * it is. Calls must not overlap; after one that throws, what is in memory is void and has to be loaded again.
+ */
+export class Generation {
+  /** Documents it has made, less those it has deleted, since it was opened. */
+  documents = 0;
+  private persisted: Position | null;
+  private persistedAt: number;
+
+  constructor(
+    private readonly context: ProjectionContext,
+    private readonly projection: Projection,
+    readonly name: GenerationName,
+    readonly collection: Collection<Document>,
+    readonly parked: ParkedStreams,
+    private readonly skipped: Set<string>,
+    /** Everything up to here is applied, parked or no affair of the projection's. */
+    public position: Position | null,
+  ) {
+    this.persisted = position;
+    this.persistedAt = context.clock.now();
+  }
+
+  /** Applies what of the batch is new, and commits documents, parked streams and checkpoint as one. */
+  async apply(batch: EventBatch, write: WriteContext): Promise<void> {
+    const { position } = this;
+    if (batch.position === null || (position !== null && batch.position <= position)) return;
+    const first = batch.events[0];
+    const isNew = position === null || !first || first.position > position;
+    const events = isNew ? batch.events : batch.events.filter((event) => event.position > position);
+
+    const changes = this.parked.change();
+    const fold = this.fold(changes);
+    await fold.fold(events, write.signal);
+    write.signal.throwIfAborted();
+    const writes = fold.writes();
+    const parked = changes.writes();
+    if (writes.length > 0 || parked.length > 0) {
+      const beside = write.stateAt ? [...parked, write.stateAt(batch.position)] : parked;
+      await this.commit(writes, beside, write);
+      this.markPersisted(batch.position);
+      changes.accept();
+      this.documents += fold.documentsAdded;
+    }
+    this.position = batch.position;
+    if (this.context.clock.now() - this.persistedAt >= this.context.options.checkpointEveryMs) await this.flush(write);
+  }
+
+  /** Stores the checkpoint, if it has moved since it was last stored. */
+  async flush(write: WriteContext): Promise<void> {
+    if (this.persisted === this.position || !write.stateAt) return;
+    await this.commit([], [write.stateAt(this.position)], write);
+    this.markPersisted(this.position);
+  }
+
+  /**
+   * Tries a parked stream again, from the event that failed up to where this generation is. Documents are written as
+   * it goes, the stream is released last: interrupted, it is parked as before, and what was applied is not again.
+   */
+  async replay(record: ParkedStream, write: WriteContext): Promise<ReplayOutcome> {
+    const changes = this.parked.change();
+    changes.release(record.stream);
+    let applied = 0;
+    for await (const events of this.heldBack(record)) {
+      const fold = this.fold(changes, record);
+      await fold.fold(events, write.signal);
+      await this.commit(fold.writes(), [], write);
+      applied += fold.applied;
+      this.documents += fold.documentsAdded;
+    }
+    await this.commit([], changes.writes(), write);
+    changes.accept();
+    return { applied, parked: this.parked.get(record.stream) ?? null };
+  }
+
+  /** Leaves an event out from now on. */
+  async skip(event: SkippedEvent, write: WriteContext): Promise<void> {
+    const id = `${event.projection}/${event.version}/${event.event_id}`;
+    await this.commit([], [{ collection: SKIPPED_EVENTS.name, id, document: event }], write);
+    this.skipped.add(event.event_id);
+  }
+
+  /** The failed event and what waits behind it, in batches. */
+  private async *heldBack(record: ParkedStream): AsyncGenerator<RecordedEvent[]> {
+    const types = new Set(this.projection.eventTypes);
+    let batch: RecordedEvent[] = [];
+    for await (const event of this.context.events.readStream(record.stream, { from: record.revision })) {
+      if (this.position === null || event.position > this.position) break;
+      if (!types.has(event.type)) continue;
+      batch.push(event);
+      if (batch.length < this.context.options.batchSize) continue;
+      yield batch;
+      batch = [];
+    }
+    if (batch.length > 0) yield batch;
+  }
+
+  private fold(changes: ParkedChanges, before?: ParkedStream): BatchFold {
+    return new BatchFold(
+      {
+        projection: this.projection,
+        codec: this.context.codec,
+        collection: this.collection,
+        skipped: this.skipped,
+        options: this.context.options,
+        park: (event, error, attempts) => {
+          changes.park(this.parkedBecause(event, error, attempts, before));
+          this.logParked(event, error);
+        },
+      },
+      changes,
+    );
+  }
+
+  private parkedBecause(event: RecordedEvent, error: string, attempts: number, before?: ParkedStream): ParkedStream {
+    const again = before?.event_id === event.id ? before : undefined;
+    return {
+      projection: this.projection.name,
+      generation: this.name.generation,
+      stream: event.stream,
+      revision: event.revision,
+      position: event.position,
+      event_id: event.id,
+      event_type: event.type,
+      error,
+      attempts: attempts + (again?.attempts ?? 0),
+      parked_at: again?.parked_at ?? new Date(this.context.clock.now()).toISOString(),
+      waiting: 0,
+    };
+  }
+
+  private logParked(event: RecordedEvent, error: string): void {
+    const { stream, revision, type } = event;
+    this.context.log.error({ ...this.name, stream, revision, type, error }, 'projection.stream_parked');
+  }
+
+  private async commit(
+    writes: ReturnType<BatchFold['writes']>,
+    beside: readonly BesideWrite[],
+    { fence }: WriteContext,
+  ): Promise<void> {
+    const collection = this.collection.name;
+    await this.context.readModels.commit({ collection, writes, beside, ...(fence && { fence }) });
+  }
+
+  private markPersisted(position: Position | null): void {
+    this.persisted = position;
+    this.persistedAt = this.context.clock.now();
+  }
+}

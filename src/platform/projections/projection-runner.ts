@@ -1,0 +1,253 @@
+import { messageOf } from '../errors.js';
+import type { Lease } from '../leases/leases.port.js';
+import type { Document } from '../read-models/read-model-store.port.js';
+import { PARKED_STREAMS } from './parking.js';
+import type { ParkedStream } from './parking.js';
+import { backoff, pause } from './pause.js';
+import type { ProjectionContext } from './projection-options.js';
+import { ProjectionSession } from './projection-session.js';
+import { ProjectionStates } from './projection-state.js';
+import type { ProjectionState } from './projection-state.js';
+import type { ProjectionActivity, ProjectionStatus } from './projection-status.js';
+import { ProjectionNotReady, ProjectionRunsElsewhere } from './projection.errors.js';
+import { filterOf } from './projection.js';
+import type { Projection } from './projection.js';
+import { Rebuild } from './rebuild.js';
+import type { RebuildProgress } from './rebuild.js';
+import { followEvents } from './subscription.js';
+import { ProjectionView } from './view.js';
+
+/** A rebuild that is under way. */
+export interface RebuildHandle {
+  /** How far it is now. */
+  progress(): RebuildProgress;
+  /** Settles when the new documents are in use, or it has failed and the old ones stay. */
+  readonly done: Promise<RebuildProgress>;
+}
+
+/**
+ * The supervised loop of one projection: take the lease, open what is stored, rebuild if the version asks for it,
+ * follow the events; whatever ends that, wait a little and begin again from the stored checkpoint.
+ */
+export class ProjectionRunner {
+  readonly view: ProjectionView<Document>;
+  private activity: ProjectionActivity = 'stopped';
+  private lastError: ProjectionStatus['last_error'] = null;
+  private failures = 0;
+  private session: ProjectionSession | undefined;
+  /** As last seen in the store, or as this instance made it. */
+  private seen: ProjectionState | undefined;
+  private rebuilding: Rebuild | undefined;
+  private running: { readonly stop: AbortController; readonly ended: Promise<void> } | undefined;
+
+  constructor(
+    private readonly context: ProjectionContext,
+    readonly projection: Projection,
+  ) {
+    this.view = new ProjectionView(projection.name);
+  }
+
+  /** Begins the loop. Resolves when what is stored has been opened once, or could not be. */
+  async start(): Promise<void> {
+    if (this.running) return;
+    const stop = new AbortController();
+    const opened = Promise.withResolvers<void>();
+    this.running = { stop, ended: this.supervise(stop.signal, opened.resolve) };
+    await opened.promise;
+  }
+
+  /** Ends the loop: what is being committed is finished, the checkpoint is stored. */
+  async stop(): Promise<void> {
+    const { running } = this;
+    running?.stop.abort(new Error(`Projection '${this.projection.name}' is stopping.`));
+    await running?.ended;
+    this.running = undefined;
+  }
+
+  async status(): Promise<ProjectionStatus> {
+    const { events, readModels, clock } = this.context;
+    const position = this.view.position();
+    const head = await events.head();
+    const behind = head !== null && (position === null || position < head);
+    const filter = filterOf(this.projection);
+    const oldest = behind ? (await events.readAll({ after: position, limit: 1, filter })).events[0] : undefined;
+    const state = this.session?.state ?? this.seen;
+    const records = await readModels.collection<ParkedStream>(PARKED_STREAMS);
+    const where = { projection: this.projection.name, generation: state?.generation ?? 0 };
+    const parked = await records.find({ where });
+    const since = parked.map(({ document }) => document.parked_at).toSorted();
+    return {
+      name: this.projection.name,
+      version: this.projection.version,
+      active_version: state?.version ?? null,
+      generation: state?.generation ?? null,
+      state: this.rebuilding?.progress.state === 'running' ? 'rebuilding' : this.activity,
+      position,
+      head,
+      lag_events: oldest && head !== null ? head - (position ?? 0) : 0,
+      lag_seconds: oldest ? Math.max(0, clock.now() - oldest.recordedAt) / 1000 : 0,
+      parked_streams: parked.length,
+      oldest_parked_at: since[0] ?? null,
+      last_error: this.lastError,
+      rebuild: this.rebuilding?.progress ?? null,
+    };
+  }
+
+  /** Generation in use, as far as this instance knows. */
+  async activeGeneration(): Promise<number | undefined> {
+    const state = this.session?.state ?? this.seen ?? (await this.loadState());
+    return state?.generation;
+  }
+
+  /**
+   * Runs `work` with the projection's lease: that of the loop, or its own when the loop does not run here.
+   *
+   * @throws {ProjectionRunsElsewhere} another instance holds the lease
+   * @throws {ProjectionNotReady} the loop is between two attempts
+   */
+  async withSession<T>(work: (session: ProjectionSession) => Promise<T>): Promise<T> {
+    const { name } = this.projection;
+    if (this.session && !this.session.signal.aborted) return await work(this.session);
+    if (this.running && this.activity !== 'waiting') throw new ProjectionNotReady(name);
+    const lease = await this.context.leases.tryAcquire(this.leaseName);
+    if (!lease) throw this.running && this.lastError ? new ProjectionNotReady(name) : new ProjectionRunsElsewhere(name);
+    const end = new AbortController();
+    try {
+      const session = await this.open(lease, end.signal);
+      return await work(session);
+    } finally {
+      end.abort(new Error('The operation is over.'));
+      await lease.release();
+    }
+  }
+
+  /** @throws {ProjectionBusy} a rebuild or a verification is under way */
+  async rebuild(): Promise<RebuildHandle> {
+    const begun = Promise.withResolvers<Rebuild>();
+    const done = this.withSession((session) => this.rebuildIn(session, begun.resolve));
+    // Failing to begin is the caller's answer; failing later is `done`'s, which nobody need look at.
+    done.catch(begun.reject);
+    const rebuild = await begun.promise;
+    return { progress: () => rebuild.progress, done };
+  }
+
+  private get leaseName(): string {
+    return `projection/${this.projection.name}`;
+  }
+
+  private async supervise(stop: AbortSignal, opened: () => void): Promise<void> {
+    while (!stop.aborted) {
+      this.activity = 'waiting';
+      try {
+        const lease = await this.acquire(stop, opened);
+        try {
+          await this.runSession(lease, stop, opened);
+        } finally {
+          await lease.release();
+        }
+      } catch (error) {
+        if (!stop.aborted) this.failed(error);
+      }
+      opened();
+      this.activity = stop.aborted ? 'stopped' : 'waiting';
+      if (!stop.aborted) await pause(backoff(this.failures, this.context.options), stop);
+    }
+    this.activity = 'stopped';
+  }
+
+  private async runSession(lease: Lease, stop: AbortSignal, opened: () => void): Promise<never> {
+    const end = new AbortController();
+    const signal = AbortSignal.any([stop, lease.lost, end.signal]);
+    const session = await this.open(lease, signal);
+    this.session = session;
+    opened();
+    try {
+      this.activity = 'catching_up';
+      if (await session.mustRebuild()) await this.rebuildIn(session);
+      return await followEvents(session, ({ live, events }) => {
+        this.activity = live ? 'live' : 'catching_up';
+        if (events.length > 0 || live) this.recovered();
+      });
+    } finally {
+      this.seen = session.state;
+      this.session = undefined;
+      end.abort(new Error('The session is over.'));
+      await session.settled();
+      await session.flush();
+    }
+  }
+
+  private async open(lease: Lease, signal: AbortSignal): Promise<ProjectionSession> {
+    const { context, projection, view } = this;
+    const session = await ProjectionSession.open({ context, projection, view, lease, signal });
+    this.seen = session.state;
+    return session;
+  }
+
+  private async rebuildIn(session: ProjectionSession, begun?: (rebuild: Rebuild) => void): Promise<RebuildProgress> {
+    const finished = session.begin('rebuild');
+    try {
+      const rebuild = new Rebuild(session);
+      this.rebuilding = rebuild;
+      begun?.(rebuild);
+      return await rebuild.run();
+    } finally {
+      finished();
+      this.seen = session.state;
+    }
+  }
+
+  /** Waits for the lease; until then the view follows what its holder stores. */
+  private async acquire(stop: AbortSignal, opened: () => void): Promise<Lease> {
+    const acquired = new AbortController();
+    const following = this.followHolder(AbortSignal.any([stop, acquired.signal]), opened);
+    try {
+      return await this.context.leases.acquire(this.leaseName, stop);
+    } finally {
+      acquired.abort();
+      await following;
+    }
+  }
+
+  private async followHolder(signal: AbortSignal, opened: () => void): Promise<void> {
+    for (;;) {
+      await pause(this.context.options.followEveryMs, signal);
+      if (signal.aborted) return;
+      try {
+        const state = await this.loadState();
+        if (state && !signal.aborted) await this.show(state);
+      } catch (error) {
+        this.failed(error);
+      }
+      opened();
+    }
+  }
+
+  private async loadState(): Promise<ProjectionState | undefined> {
+    const states = await ProjectionStates.open(this.context.readModels);
+    return await states.load(this.projection.name);
+  }
+
+  private async show(state: ProjectionState): Promise<void> {
+    if (!this.view.isOpen || state.collection !== this.seen?.collection) {
+      const collection = await this.context.readModels.collection<Document>({ name: state.collection });
+      this.view.show(collection, state.checkpoint);
+    } else {
+      this.view.applied.value = state.checkpoint;
+    }
+    this.seen = state;
+  }
+
+  private failed(error: unknown): void {
+    this.failures++;
+    this.lastError = { message: messageOf(error), at: new Date(this.context.clock.now()).toISOString() };
+    const { name } = this.projection;
+    this.context.log.warn({ projection: name, error: messageOf(error), failures: this.failures }, 'projection.waiting');
+  }
+
+  private recovered(): void {
+    if (this.failures > 0) this.context.log.info({ projection: this.projection.name }, 'projection.resumed');
+    this.failures = 0;
+    this.lastError = null;
+  }
+}

@@ -1,0 +1,283 @@
+import pLimit from 'p-limit';
+import { messageOf } from '../errors.js';
+import type { EventBatch } from '../event-store/event-store.port.js';
+import type { Lease } from '../leases/leases.port.js';
+import type { Document } from '../read-models/read-model-store.port.js';
+import { Generation } from './generation.js';
+import type { GenerationName, ReplayOutcome, WriteContext } from './generation.js';
+import { PARKED_STREAMS, ParkedStreams, SKIPPED_EVENTS } from './parking.js';
+import type { ParkedStream, SkippedEvent } from './parking.js';
+import { pause } from './pause.js';
+import type { ProjectionContext } from './projection-options.js';
+import { collectionOf, collectionsOf, freeGeneration, ProjectionStates, stateWrite } from './projection-state.js';
+import type { ProjectionState } from './projection-state.js';
+import { ProjectionBusy, StreamNotParked } from './projection.errors.js';
+import type { Projection } from './projection.js';
+import type { ProjectionView } from './view.js';
+
+/** What a session needs to begin. */
+export interface SessionStart {
+  readonly context: ProjectionContext;
+  readonly projection: Projection;
+  readonly view: ProjectionView<Document>;
+  readonly lease: Lease;
+  /** Ends the session. */
+  readonly signal: AbortSignal;
+}
+
+/**
+ * What may be done with a projection while its lease is held. Everything that touches the generation in use goes
+ * through {@link exclusive}, one at a time, so that a retry by hand and the live loop neither lose nor double an event.
+ */
+export class ProjectionSession {
+  readonly context: ProjectionContext;
+  readonly projection: Projection;
+  readonly signal: AbortSignal;
+  /** Aborts when something failed after which memory and store may differ: the session must be opened anew. */
+  readonly broken = new AbortController();
+  private readonly turn = pLimit(1);
+  private operation: string | undefined;
+
+  private constructor(
+    private readonly start: SessionStart,
+    private current: ProjectionState,
+    private generation: Generation,
+    private readonly skipped: Set<string>,
+  ) {
+    this.context = start.context;
+    this.projection = start.projection;
+    this.signal = AbortSignal.any([start.signal, this.broken.signal]);
+  }
+
+  /** Loads what is stored, or makes the first generation; removes what an interrupted rebuild has left. */
+  static async open(start: SessionStart): Promise<ProjectionSession> {
+    const { context, projection } = start;
+    const { readModels } = context;
+    const states = await ProjectionStates.open(readModels);
+    await readModels.collection<SkippedEvent>(SKIPPED_EVENTS);
+    const history = await context.events.identity();
+    const stored = await states.load(projection.name);
+    if (stored && stored.history !== history) {
+      context.log.warn({ projection: projection.name, was: stored.history, is: history }, 'projection.history_changed');
+    }
+    const usable = stored?.history === history ? stored : undefined;
+    const state = usable ?? firstState(start, history, await readModels.collectionNames());
+    // The version that is in use may have had other indexes; they are there already.
+    const { collection, checkpoint } = state;
+    const indexes = state.version === projection.version ? { indexes: projection.indexes ?? [] } : {};
+    const documents = await readModels.collection<Document>({ name: collection, ...indexes });
+    const parked = await ParkedStreams.load(readModels, projection.name, state.generation, collection);
+    const skipped = await loadSkipped(context, projection);
+    const generation = new Generation(context, projection, state, documents, parked, skipped, checkpoint);
+    const session = new ProjectionSession(start, state, generation, skipped);
+    if (!usable) await session.commitState(state);
+    await session.removeLeftovers();
+    start.view.show(documents, checkpoint);
+    return session;
+  }
+
+  /** The generation in use. */
+  get active(): Generation {
+    return this.generation;
+  }
+
+  get state(): ProjectionState {
+    return this.current;
+  }
+
+  /** True when the documents in use were made by another version of the projection, or lie beyond the events. */
+  async mustRebuild(): Promise<boolean> {
+    if (this.current.version !== this.projection.version) return true;
+    const { checkpoint } = this.current;
+    if (checkpoint === null) return false;
+    const head = await this.context.events.head();
+    if (head !== null && head >= checkpoint) return false;
+    // Events are missing that have been applied: a backup was restored.
+    this.context.log.warn(
+      { projection: this.projection.name, checkpoint, head },
+      'projection.checkpoint_beyond_events',
+    );
+    return true;
+  }
+
+  /** What goes with writes to a generation that is not in use yet. */
+  get scratchWrite(): WriteContext {
+    return { signal: this.signal, fence: this.start.lease.fence };
+  }
+
+  /** Runs `work` alone; not at all once the session has ended. */
+  exclusive<T>(work: () => Promise<T>): Promise<T> {
+    return this.turn(async () => {
+      this.signal.throwIfAborted();
+      return await work();
+    });
+  }
+
+  /** Resolves when nothing is in progress any more. */
+  settled(): Promise<void> {
+    return this.turn(() => undefined);
+  }
+
+  /**
+   * Begins a long operation; the answer ends it.
+   *
+   * @throws {ProjectionBusy} another one is under way
+   */
+  begin(operation: string): () => void {
+    this.refuseWhileBusy();
+    this.operation = operation;
+    return () => {
+      this.operation = undefined;
+    };
+  }
+
+  /** Applies events to the documents in use. */
+  applyLive(batch: EventBatch): Promise<void> {
+    return this.exclusive(async () => {
+      await this.generation.apply(batch, this.activeWrite());
+      this.start.view.applied.value = this.generation.position;
+    });
+  }
+
+  /** Stores how far the documents in use are, also at the end, as long as nobody else may have taken over. */
+  flush(): Promise<void> {
+    return this.turn(async () => {
+      if (this.broken.signal.aborted || this.start.lease.lost.aborted) return;
+      await this.generation.flush(this.activeWrite());
+    });
+  }
+
+  /** @throws {StreamNotParked} @throws {ProjectionBusy} */
+  async retry(stream: string): Promise<ReplayOutcome> {
+    return await this.onParked(stream, (record) => this.generation.replay(record, this.activeWrite()));
+  }
+
+  /** Leaves out the event that failed and tries the rest. @throws {StreamNotParked} @throws {ProjectionBusy} */
+  async skip(stream: string): Promise<ReplayOutcome> {
+    return await this.onParked(stream, async (record) => {
+      const { generation: _, attempts: __, parked_at: ___, waiting: ____, ...event } = record;
+      const skippedAt = new Date(this.context.clock.now()).toISOString();
+      const skipped = { ...event, version: this.projection.version, skipped_at: skippedAt };
+      await this.generation.skip(skipped, this.activeWrite());
+      return await this.generation.replay(record, this.activeWrite());
+    });
+  }
+
+  /** A new, empty generation beside the one in use. */
+  async newGeneration(): Promise<Generation> {
+    const { version, name } = this.projection;
+    const names = await this.context.readModels.collectionNames();
+    const generation = freeGeneration(name, names, this.current.generation);
+    return await this.emptyGeneration({ version, generation, collection: collectionOf(name, version, generation) });
+  }
+
+  async emptyGeneration(name: GenerationName): Promise<Generation> {
+    const { readModels } = this.context;
+    await readModels.dropCollection(name.collection);
+    const indexes = this.projection.indexes ?? [];
+    const documents = await readModels.collection<Document>({ name: name.collection, indexes });
+    const parked = ParkedStreams.none(name.collection);
+    return new Generation(this.context, this.projection, name, documents, parked, this.skipped, null);
+  }
+
+  /** Takes a generation into use, from within {@link exclusive}, and retires the one before it. */
+  async switchTo(next: Generation): Promise<void> {
+    const { collection: retired } = this.current;
+    const state = { ...this.current, ...next.name, checkpoint: next.position };
+    try {
+      await this.commitState(state);
+    } catch (error) {
+      // It may have been written all the same.
+      this.broken.abort(error);
+      throw error;
+    }
+    this.generation = next;
+    this.start.view.show(next.collection, next.position);
+    this.context.log.info({ projection: this.projection.name, ...next.name, retired }, 'projection.switched');
+    void this.retire();
+  }
+
+  /** Drops every collection and parked record of the projection that is not of the generation in use. */
+  async removeLeftovers(): Promise<void> {
+    const { readModels } = this.context;
+    const { name } = this.projection;
+    for (const left of collectionsOf(name, await readModels.collectionNames())) {
+      if (left !== this.current.collection) await readModels.dropCollection(left);
+    }
+    const records = await readModels.collection<ParkedStream>(PARKED_STREAMS);
+    for (const { id, document } of await records.find({ where: { projection: name } })) {
+      if (document.generation !== this.current.generation) await records.delete(id);
+    }
+  }
+
+  /** The same at the end of an operation, whose own outcome matters more: what stays, the next session removes. */
+  async tidyUp(): Promise<void> {
+    try {
+      this.signal.throwIfAborted();
+      await this.removeLeftovers();
+    } catch (error) {
+      this.context.log.info({ projection: this.projection.name, reason: messageOf(error) }, 'projection.tidy_up_later');
+    }
+  }
+
+  /** Queries that chose the old collection just before the switch get the time to finish. */
+  private async retire(): Promise<void> {
+    await pause(this.context.options.retireAfterMs, this.signal);
+    if (!this.operation) await this.turn(() => this.tidyUp());
+  }
+
+  private async onParked(
+    stream: string,
+    work: (record: ParkedStream) => Promise<ReplayOutcome>,
+  ): Promise<ReplayOutcome> {
+    return await this.exclusive(async () => {
+      this.refuseWhileBusy();
+      const record = this.generation.parked.get(stream);
+      if (!record) throw new StreamNotParked(this.projection.name, stream);
+      try {
+        return await work(record);
+      } catch (error) {
+        this.broken.abort(error);
+        throw error;
+      }
+    });
+  }
+
+  private refuseWhileBusy(): void {
+    if (this.operation) throw new ProjectionBusy(this.projection.name, this.operation);
+  }
+
+  private activeWrite(): WriteContext {
+    return { ...this.scratchWrite, stateAt: (checkpoint) => stateWrite(this.stateAt({ ...this.current, checkpoint })) };
+  }
+
+  private stateAt(state: ProjectionState): ProjectionState {
+    return { ...state, updated_at: new Date(this.context.clock.now()).toISOString() };
+  }
+
+  private async commitState(state: ProjectionState): Promise<void> {
+    const current = this.stateAt(state);
+    const { fence } = this.start.lease;
+    const { collection } = current;
+    await this.context.readModels.commit({
+      collection,
+      writes: [],
+      beside: [stateWrite(current)],
+      ...(fence && { fence }),
+    });
+    this.current = current;
+  }
+}
+
+function firstState(start: SessionStart, history: string, names: readonly string[]): ProjectionState {
+  const { name, version } = start.projection;
+  const generation = freeGeneration(name, names);
+  const collection = collectionOf(name, version, generation);
+  return { projection: name, version, generation, collection, checkpoint: null, history, updated_at: '' };
+}
+
+async function loadSkipped(context: ProjectionContext, { name, version }: Projection): Promise<Set<string>> {
+  const records = await context.readModels.collection<SkippedEvent>(SKIPPED_EVENTS);
+  const found = await records.find({ where: { projection: name, version } });
+  return new Set(found.map(({ document }) => document.event_id));
+}

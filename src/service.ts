@@ -1,0 +1,143 @@
+import 'reflect-metadata';
+import { NestFactory } from '@nestjs/core';
+import type { NestFastifyApplication } from '@nestjs/platform-fastify';
+import type { Logger } from 'pino';
+import { AppModule } from './app.module.js';
+import type { Clock } from './platform/clock.js';
+import { PlatformSettings } from './platform/config/platform-settings.js';
+import { loadSettings, SettingsError } from './platform/config/settings.js';
+import { messageOf } from './platform/errors.js';
+import { fastifyAdapter, prepareHttp } from './platform/http/http-server.js';
+import { isLoopback } from './platform/http/loopback.js';
+import { serveOpenApi } from './platform/http/openapi-document.js';
+import { JobScheduler } from './platform/jobs/job-scheduler.js';
+import { createLogger, NestLog } from './platform/observability/logger.js';
+import { Metrics } from './platform/observability/metrics.js';
+import { Readiness } from './platform/operations/readiness.js';
+import type { Platform } from './platform/platform.js';
+import { closePlatform, openPlatform } from './platform/platform.js';
+import { ProjectionEngine } from './platform/projections/projection-engine.js';
+
+export interface ServiceOptions {
+  readonly environment: NodeJS.ProcessEnv;
+  /** Default: made from LOG_LEVEL, readable on a terminal. */
+  readonly log?: Logger;
+  /** Default: the system's. */
+  readonly clock?: Clock;
+  /** Start the jobs' intervals (default true); without, jobs run only when asked for. */
+  readonly schedule?: boolean;
+}
+
+/**
+ * The whole service in this process. `start` brings up everything but the door: requests can be injected. `listen` opens
+ * the door.
+ */
+export class Service {
+  private stopping: Promise<void> | undefined;
+
+  private constructor(
+    readonly app: NestFastifyApplication,
+    private readonly platform: Platform,
+  ) {}
+
+  /** @throws {SettingsError} @throws {StoreFileRefused} */
+  static async start(options: ServiceOptions): Promise<Service> {
+    const { environment } = options;
+    const settings = loadSettings(PlatformSettings, environment);
+    refuseOpenDoor(settings);
+    refuseMissingAdapters(settings);
+    const log = options.log ?? (await createLogger(settings.LOG_LEVEL, process.stdout.isTTY));
+    const platform = openPlatform(settings, environment, log, options.clock);
+    try {
+      const app = await createApp(platform);
+      const service = new Service(app, platform);
+      await app.get(ProjectionEngine).start();
+      void service.followCatchUp();
+      if (options.schedule ?? true) app.get(JobScheduler).start();
+      return service;
+    } catch (error) {
+      await closePlatform(platform);
+      throw error;
+    }
+  }
+
+  get log(): Logger {
+    return this.platform.log;
+  }
+
+  /** Opens the door. @returns the URL it is reached at */
+  async listen(): Promise<string> {
+    const { HOST, PORT } = this.platform.settings;
+    await this.app.listen(PORT, HOST);
+    const { port } = this.app.getHttpServer().address() as { port: number };
+    const url = `http://${HOST.includes(':') ? `[${HOST}]` : HOST}:${port}`;
+    this.platform.dataDirectory.publish(url);
+    this.log.info(
+      {
+        url,
+        data_dir: this.platform.settings.DATA_DIR,
+        event_store: this.platform.events.kind,
+        read_models: this.platform.readModels.kind,
+      },
+      'service.listening',
+    );
+    return url;
+  }
+
+  /** Stops intake, lets what is in flight finish or hands it back, closes the stores. Idempotent. */
+  stop(): Promise<void> {
+    this.stopping ??= this.shutDown();
+    return this.stopping;
+  }
+
+  private async shutDown(): Promise<void> {
+    this.app.get(Readiness).drain();
+    await this.app.get(JobScheduler).stop();
+    await this.app.close();
+    await this.app.get(ProjectionEngine).stop();
+    await closePlatform(this.platform);
+    this.log.info('service.stopped');
+  }
+
+  /** Ready once the read models have reached what was stored at start. */
+  private async followCatchUp(): Promise<void> {
+    try {
+      await this.app.get(ProjectionEngine).caughtUp();
+      this.app.get(Readiness).opened();
+      this.log.info({ since_start_ms: Math.round(performance.now()) }, 'service.ready');
+    } catch (error) {
+      if (!this.stopping) this.log.error({ error: messageOf(error) }, 'service.catch_up_failed');
+    }
+  }
+}
+
+async function createApp(platform: Platform): Promise<NestFastifyApplication> {
+  const { settings, log } = platform;
+  const app = await NestFactory.create<NestFastifyApplication>(AppModule.on(platform), fastifyAdapter(settings), {
+    logger: new NestLog(log),
+    abortOnError: false,
+    bodyParser: false,
+  });
+  prepareHttp(app, settings, app.get(Metrics), log);
+  serveOpenApi(app);
+  await app.init();
+  await app.getHttpAdapter().getInstance().ready();
+  return app;
+}
+
+function refuseOpenDoor({ HOST, ALLOW_UNAUTHENTICATED }: PlatformSettings): void {
+  if (isLoopback(HOST) || ALLOW_UNAUTHENTICATED) return;
+  throw new SettingsError([
+    `HOST='${HOST}': callers are not authenticated, so only a loopback address is accepted. Put a proxy that authenticates in front and set ALLOW_UNAUTHENTICATED=true to listen elsewhere.`,
+  ]);
+}
+
+function refuseMissingAdapters(settings: PlatformSettings): void {
+  const missing = (['EVENTSTORE_CONNECTION_STRING', 'MONGODB_URI'] as const).filter((name) => settings[name] !== null);
+  if (missing.length === 0) return;
+  throw new SettingsError(
+    missing.map(
+      (name) => `${name}: this version has the embedded stores only; unset it. Nothing was written anywhere.`,
+    ),
+  );
+}

@@ -1,0 +1,162 @@
+import { Inject } from '@nestjs/common';
+import type { ICommandHandler } from '@nestjs/cqrs';
+import { Command, CommandBus, CommandHandler } from '@nestjs/cqrs';
+import type { Logger } from 'pino';
+import { Clock } from '../../platform/clock.js';
+import type { CommandContext } from '../../platform/commands/command-context.js';
+import { stepOf } from '../../platform/commands/command-context.js';
+import type { Position } from '../../platform/event-store/event-store.port.js';
+import { Leases } from '../../platform/leases/leases.port.js';
+import { LOGGER } from '../../platform/observability/logger.js';
+import { hasPendingIntent } from '../domain/cml-worker.decisions.js';
+import type { PauseAbandonedReason } from '../domain/cml-worker.events.js';
+import type { RegisteredWorker } from '../domain/cml-worker.js';
+import { decideIdle, whyNotActed } from '../domain/idle-policy.js';
+import type { IdleDecision, NotActedBecause } from '../domain/idle-policy.js';
+import type { CmlTelemetry } from '../gateways/cml-api.port.js';
+import { TelemetryUnavailable } from '../gateways/cml-api.port.js';
+import { WorkerTelemetry } from '../gateways/worker-telemetry.js';
+import { LastCheckErrors } from '../projections/last-check-errors.js';
+import { WorkersSettings, idleSettingsOf } from '../workers-settings.js';
+import { PauseWorkerCommand } from './pause-worker.command.js';
+import type { UpdateWorkerActivityResult } from './update-worker-activity.command.js';
+import { UpdateWorkerActivityCommand } from './update-worker-activity.command.js';
+import { WorkerPower } from './worker-power.js';
+import type { LoadedWorker } from './workers.repository.js';
+import { WorkersRepository } from './workers.repository.js';
+
+/** What a check found and did (source document: IdleDetectionResultDto). */
+export interface IdleDetectionResult {
+  readonly worker: RegisteredWorker;
+  readonly idle: IdleDecision;
+  readonly paused: boolean;
+  readonly notActedBecause: NotActedBecause | PauseAbandonedReason | null;
+  /** Null when telemetry was not asked, because the worker is not running. */
+  readonly check: UpdateWorkerActivityResult['recorded'] | null;
+  readonly position: Position | null;
+}
+
+/** Checks one worker's telemetry, records what it says, and pauses the worker if that is due. */
+export class DetectWorkerIdleCommand extends Command<IdleDetectionResult> {
+  constructor(
+    readonly workerId: string,
+    /** When given, the worker must be of this region. */
+    readonly awsRegion: string | undefined,
+    readonly context: CommandContext,
+    /** When the job looks again, epoch ms; without it the plan stays as it was. */
+    readonly nextCheckAt?: number,
+  ) {
+    super();
+  }
+}
+
+@CommandHandler(DetectWorkerIdleCommand)
+export class DetectWorkerIdleHandler implements ICommandHandler<DetectWorkerIdleCommand> {
+  constructor(
+    private readonly workers: WorkersRepository,
+    private readonly power: WorkerPower,
+    private readonly telemetry: WorkerTelemetry,
+    private readonly lastCheckErrors: LastCheckErrors,
+    private readonly commandBus: CommandBus,
+    private readonly leases: Leases,
+    private readonly clock: Clock,
+    @Inject(WorkersSettings) private readonly settings: WorkersSettings,
+    @Inject(LOGGER) private readonly log: Logger,
+  ) {}
+
+  async execute(command: DetectWorkerIdleCommand): Promise<IdleDetectionResult> {
+    await this.workers.get(command.workerId, command.awsRegion);
+    // One check of a worker at a time: what is new is relative to what the last check has seen.
+    return this.leases.hold(`check/${command.workerId}`, () => this.detect(command));
+  }
+
+  private async detect(command: DetectWorkerIdleCommand): Promise<IdleDetectionResult> {
+    const { workerId, context } = command;
+    const worker = await this.settled(workerId, context);
+    if (worker.state.status !== 'running') return this.notRunning(worker);
+    const reading = await this.readTelemetry(worker.state);
+    const at = this.clock.now();
+    const check = this.telemetry.checkContext(worker.state, at, reading.clockSkewMs, command.nextCheckAt);
+    const updated = await this.commandBus.execute(
+      new UpdateWorkerActivityCommand(workerId, reading, check, stepOf(context, 'update activity')),
+    );
+    this.logDecision(worker.state, updated);
+    return updated.due ? this.pause(command, updated) : this.result(workerId, updated);
+  }
+
+  /** The worker, with what an earlier process left undone finished or abandoned first. */
+  private async settled(workerId: string, context: CommandContext): Promise<LoadedWorker> {
+    const worker = await this.workers.get(workerId);
+    if (!hasPendingIntent(worker.state)) return worker;
+    await this.power.exclusively(workerId, () => this.power.settle(workerId, context));
+    return this.workers.get(workerId);
+  }
+
+  private async readTelemetry(worker: RegisteredWorker): Promise<CmlTelemetry> {
+    try {
+      return await this.telemetry.read(worker);
+    } catch (error) {
+      if (error instanceof TelemetryUnavailable) {
+        const { worker_id, name } = worker;
+        this.log.warn(
+          { worker_id, name, failure: error.failure, error: error.message },
+          'worker.telemetry_unavailable',
+        );
+        await this.lastCheckErrors.put(worker_id, {
+          at: this.clock.now(),
+          code: error.code,
+          failure: error.failure,
+          message: error.message,
+        });
+      }
+      throw error;
+    }
+  }
+
+  private async pause(
+    command: DetectWorkerIdleCommand,
+    updated: UpdateWorkerActivityResult,
+  ): Promise<IdleDetectionResult> {
+    const { workerId, context } = command;
+    const pause = new PauseWorkerCommand(workerId, undefined, 'idle_timeout', {
+      ...stepOf(context, 'pause'),
+      actor: 'system',
+    });
+    const done = await this.commandBus.execute(pause);
+    const { state } = await this.workers.get(workerId);
+    const notActedBecause = done.paused ? null : (done.abandonedBecause ?? 'no_longer_due');
+    const idle = done.abandonedBecause === 'recent_activity' ? this.decide(state, true) : updated.idle;
+    return {
+      worker: state,
+      idle,
+      paused: done.paused && done.changed,
+      notActedBecause,
+      check: updated.recorded,
+      position: done.position ?? updated.position,
+    };
+  }
+
+  private async result(workerId: string, updated: UpdateWorkerActivityResult): Promise<IdleDetectionResult> {
+    const { state } = await this.workers.get(workerId);
+    const { idle, notActedBecause, recorded: check, position } = updated;
+    return { worker: state, idle, paused: false, notActedBecause, check, position };
+  }
+
+  private notRunning({ state, position }: LoadedWorker): IdleDetectionResult {
+    const settings = idleSettingsOf(this.settings);
+    const notActedBecause = whyNotActed(settings, { ...state, running: false });
+    return { worker: state, idle: this.decide(state, false), paused: false, notActedBecause, check: null, position };
+  }
+
+  private decide(state: RegisteredWorker, newActivity: boolean): IdleDecision {
+    return decideIdle(this.clock.now(), state, newActivity, idleSettingsOf(this.settings));
+  }
+
+  private logDecision({ worker_id, name }: RegisteredWorker, { recorded }: UpdateWorkerActivityResult): void {
+    const { decision, last_activity_at, new_activity_count, telemetry_malformed_count } = recorded;
+    this.log.info(
+      { worker_id, name, ...decision, last_activity_at, new_activity_count, telemetry_malformed_count },
+      'worker.checked',
+    );
+  }
+}

@@ -1,0 +1,46 @@
+import type { ICommandHandler } from '@nestjs/cqrs';
+import { Command, CommandHandler } from '@nestjs/cqrs';
+import { Clock } from '../../platform/clock.js';
+import type { CommandContext } from '../../platform/commands/command-context.js';
+import { stepOf } from '../../platform/commands/command-context.js';
+import type { Position } from '../../platform/event-store/event-store.port.js';
+import { requestResume } from '../domain/cml-worker.decisions.js';
+import { WorkerPower } from './worker-power.js';
+import { WorkersRepository } from './workers.repository.js';
+
+export interface ResumeWorkerResult {
+  /** False when the instance is still stopping: EC2 starts it when the next status sync finds it stopped. */
+  readonly resumed: boolean;
+  readonly position: Position | null;
+}
+
+/** Starts a worker; mirrors the pause. Resuming a worker that is up succeeds and changes nothing. */
+export class ResumeWorkerCommand extends Command<ResumeWorkerResult> {
+  constructor(
+    readonly workerId: string,
+    readonly awsRegion: string | undefined,
+    readonly context: CommandContext,
+  ) {
+    super();
+  }
+}
+
+@CommandHandler(ResumeWorkerCommand)
+export class ResumeWorkerHandler implements ICommandHandler<ResumeWorkerCommand> {
+  constructor(
+    private readonly workers: WorkersRepository,
+    private readonly power: WorkerPower,
+    private readonly clock: Clock,
+  ) {}
+
+  async execute({ workerId, awsRegion, context }: ResumeWorkerCommand): Promise<ResumeWorkerResult> {
+    await this.workers.get(workerId, awsRegion);
+    // The wish is recorded without waiting for the lease: a pause that is under way sees it and gives way.
+    await this.workers.transact(workerId, stepOf(context, 'request resume'), (state) =>
+      requestResume(state, { resumeId: context.commandId, by: context.actor, at: this.clock.now() }),
+    );
+    await this.power.exclusively(workerId, () => this.power.settle(workerId, context));
+    const { state, position } = await this.workers.get(workerId);
+    return { resumed: state.power.kind === 'up', position };
+  }
+}

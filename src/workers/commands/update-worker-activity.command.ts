@@ -1,0 +1,47 @@
+import type { ICommandHandler } from '@nestjs/cqrs';
+import { Command, CommandHandler } from '@nestjs/cqrs';
+import type { CommandContext } from '../../platform/commands/command-context.js';
+import type { Position } from '../../platform/event-store/event-store.port.js';
+import type { CheckContext, CheckDecision } from '../domain/cml-worker.decisions.js';
+import { decideCheck, recordActivity } from '../domain/cml-worker.decisions.js';
+import type { WorkerActivityUpdated } from '../domain/cml-worker.events.js';
+import type { TelemetryReading } from '../domain/telemetry.js';
+import { WorkersRepository } from './workers.repository.js';
+
+export interface UpdateWorkerActivityResult extends CheckDecision {
+  readonly recorded: WorkerActivityUpdated['data'];
+  readonly position: Position | null;
+}
+
+/** Records a successful check of the telemetry and what it decides (source document, internal). */
+export class UpdateWorkerActivityCommand extends Command<UpdateWorkerActivityResult> {
+  constructor(
+    readonly workerId: string,
+    readonly reading: TelemetryReading,
+    readonly check: CheckContext,
+    readonly context: CommandContext,
+  ) {
+    super();
+  }
+}
+
+@CommandHandler(UpdateWorkerActivityCommand)
+export class UpdateWorkerActivityHandler implements ICommandHandler<UpdateWorkerActivityCommand> {
+  constructor(private readonly workers: WorkersRepository) {}
+
+  async execute({
+    workerId,
+    reading,
+    check,
+    context,
+  }: UpdateWorkerActivityCommand): Promise<UpdateWorkerActivityResult> {
+    let decided: ReturnType<typeof decideCheck> | undefined;
+    const { position } = await this.workers.transact(workerId, context, (state) => {
+      if (state.kind === 'registered') decided = decideCheck(state, reading, check);
+      return decided ? [decided.event] : recordActivity(state, reading, check);
+    });
+    if (!decided) throw new Error(`No decision was made for worker ${workerId}.`);
+    const { event, ...decision } = decided;
+    return { ...decision, recorded: event.data, position };
+  }
+}

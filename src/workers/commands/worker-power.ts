@@ -1,0 +1,218 @@
+import { Inject, Injectable } from '@nestjs/common';
+import type { Logger } from 'pino';
+import { Clock } from '../../platform/clock.js';
+import type { CommandContext } from '../../platform/commands/command-context.js';
+import { stepOf } from '../../platform/commands/command-context.js';
+import type { Position } from '../../platform/event-store/event-store.port.js';
+import { Leases } from '../../platform/leases/leases.port.js';
+import { LOGGER } from '../../platform/observability/logger.js';
+import {
+  abandonPause,
+  abandonResume,
+  confirmPause,
+  confirmResume,
+  hasPendingIntent,
+} from '../domain/cml-worker.decisions.js';
+import type { PauseAbandonedReason } from '../domain/cml-worker.events.js';
+import type { PauseIntent, RegisteredWorker, ResumeIntent } from '../domain/cml-worker.js';
+import type { WorkerStatus } from '../domain/worker-status.js';
+import { Ec2, Ec2Refused } from '../gateways/ec2.port.js';
+import type { WorkerTransaction } from './workers.repository.js';
+import { WorkersRepository } from './workers.repository.js';
+
+/** How a pause that was carried out ended. */
+export interface PauseOutcome {
+  readonly paused: boolean;
+  readonly abandonedBecause: PauseAbandonedReason | null;
+  readonly position: Position | null;
+}
+
+/**
+ * Stopping and starting the instance between its intent and its outcome. Everything here runs under the worker's lease,
+ * so an intent without outcome that is found here was left by a process that died, or by a call that got no answer:
+ * EC2 is asked how things stand, and the pause or resume is finished or abandoned.
+ */
+@Injectable()
+export class WorkerPower {
+  constructor(
+    private readonly workers: WorkersRepository,
+    private readonly ec2: Ec2,
+    private readonly leases: Leases,
+    private readonly clock: Clock,
+    @Inject(LOGGER) private readonly log: Logger,
+  ) {}
+
+  /** Nobody else stops or starts this worker meanwhile. */
+  exclusively<T>(workerId: string, work: () => Promise<T>): Promise<T> {
+    return this.leases.hold(`worker/${workerId}`, work);
+  }
+
+  /**
+   * The middle and the end of a pause whose intent is recorded: stop the instance, record the fact.
+   * @throws {Ec2Refused} the pause is abandoned @throws {Ec2Unavailable} the intent stays and is settled by the next run
+   */
+  async carryOutPause(worker: RegisteredWorker, pause: PauseIntent, context: CommandContext): Promise<PauseOutcome> {
+    let status: WorkerStatus;
+    try {
+      status = await this.ec2.stopInstance(worker.aws_region, worker.aws_instance_id);
+    } catch (error) {
+      if (error instanceof Ec2Refused) await this.abandonPause(worker, pause, 'ec2_refused', error.ec2Code, context);
+      throw error;
+    }
+    return this.confirmPause(worker, pause, status, context);
+  }
+
+  /** Gives a pause up; the instance was not touched. */
+  async abandonPause(
+    worker: RegisteredWorker,
+    pause: PauseIntent,
+    reason: PauseAbandonedReason,
+    detail: string | null,
+    context: CommandContext,
+  ): Promise<PauseOutcome> {
+    const { worker_id } = worker;
+    const { position } = await this.workers.transact(worker_id, stepOf(context, `abandon ${pause.pause_id}`), (state) =>
+      abandonPause(state, pause.pause_id, reason, detail, this.clock.now()),
+    );
+    this.log.info({ worker_id, name: worker.name, pause_id: pause.pause_id, reason, detail }, 'worker.pause_abandoned');
+    return { paused: false, abandonedBecause: reason, position };
+  }
+
+  /**
+   * Finishes or abandons what an earlier process left undone; returns at once when there is nothing.
+   * @throws {Ec2Refused} @throws {Ec2Unavailable}
+   */
+  async settle(workerId: string, context: CommandContext): Promise<void> {
+    // A pause may be settled into a resume that waits behind it: two steps at most.
+    for (let step = 1; step <= 2; step++) {
+      const { state } = await this.workers.get(workerId);
+      if (!hasPendingIntent(state)) return;
+      const settled =
+        state.power.kind === 'pausing'
+          ? await this.settlePause(state, state.power.pause, state.power.resume, context)
+          : state.power.kind === 'resuming' && (await this.settleResume(state, state.power.resume, context));
+      if (!settled) return;
+    }
+  }
+
+  private async settlePause(
+    worker: RegisteredWorker,
+    pause: PauseIntent,
+    resume: ResumeIntent | null,
+    context: CommandContext,
+  ): Promise<boolean> {
+    const status = await this.statusOf(worker);
+    switch (status) {
+      case 'stopped':
+      case 'stopping':
+        await this.confirmPause(worker, pause, status, context);
+        return true;
+      case 'terminated':
+      case 'shutting-down':
+        await this.abandonPause(worker, pause, 'terminated', null, context);
+        return true;
+      case 'running':
+      case 'pending':
+      case 'starting':
+        if (resume) await this.abandonPause(worker, pause, 'resume_requested', null, context);
+        // What an auto-pause was decided on is old by now: the next check decides afresh, on fresh telemetry.
+        else if (pause.reason === 'idle_timeout')
+          await this.abandonPause(worker, pause, 'decided_afresh', null, context);
+        else await this.carryOutPause(worker, pause, context);
+        return true;
+      case 'unknown':
+        this.log.warn({ worker_id: worker.worker_id, pause_id: pause.pause_id }, 'worker.pause_unsettled');
+        return false;
+    }
+  }
+
+  private async settleResume(
+    worker: RegisteredWorker,
+    resume: ResumeIntent,
+    context: CommandContext,
+  ): Promise<boolean> {
+    const status = await this.statusOf(worker);
+    switch (status) {
+      case 'running':
+      case 'pending':
+      case 'starting':
+        await this.confirmResume(worker, resume, status, context);
+        return true;
+      case 'stopped':
+        await this.carryOutResume(worker, resume, context);
+        return true;
+      case 'terminated':
+      case 'shutting-down':
+        await this.abandonResume(worker, resume, 'terminated', null, context);
+        return true;
+      case 'stopping':
+      case 'unknown':
+        // EC2 starts only what has stopped; the intent stays and the next run carries it out.
+        this.log.info({ worker_id: worker.worker_id, resume_id: resume.resume_id, status }, 'worker.resume_waiting');
+        return false;
+    }
+  }
+
+  private async carryOutResume(worker: RegisteredWorker, resume: ResumeIntent, context: CommandContext): Promise<void> {
+    let status: WorkerStatus;
+    try {
+      status = await this.ec2.startInstance(worker.aws_region, worker.aws_instance_id);
+    } catch (error) {
+      if (error instanceof Ec2Refused) await this.abandonResume(worker, resume, 'ec2_refused', error.ec2Code, context);
+      throw error;
+    }
+    await this.confirmResume(worker, resume, status, context);
+  }
+
+  private async confirmPause(
+    worker: RegisteredWorker,
+    pause: PauseIntent,
+    status: WorkerStatus,
+    context: CommandContext,
+  ): Promise<PauseOutcome> {
+    const { worker_id } = worker;
+    const { position } = await this.workers.transact(worker_id, stepOf(context, `confirm ${pause.pause_id}`), (state) =>
+      confirmPause(state, pause, status, this.clock.now()),
+    );
+    const { reason, requested_by: paused_by, idle_duration_minutes } = pause;
+    this.log.info({ worker_id, name: worker.name, reason, paused_by, idle_duration_minutes }, 'worker.paused');
+    return { paused: true, abandonedBecause: null, position };
+  }
+
+  private async confirmResume(
+    worker: RegisteredWorker,
+    resume: ResumeIntent,
+    status: WorkerStatus,
+    context: CommandContext,
+  ): Promise<WorkerTransaction> {
+    const { worker_id } = worker;
+    const done = await this.workers.transact(worker_id, stepOf(context, `confirm ${resume.resume_id}`), (state) =>
+      confirmResume(state, resume, status, this.clock.now()),
+    );
+    this.log.info({ worker_id, name: worker.name, resumed_by: resume.requested_by }, 'worker.resumed');
+    return done;
+  }
+
+  private async abandonResume(
+    worker: RegisteredWorker,
+    resume: ResumeIntent,
+    reason: 'ec2_refused' | 'terminated' | 'pause_requested',
+    detail: string | null,
+    context: CommandContext,
+  ): Promise<void> {
+    const { worker_id } = worker;
+    await this.workers.transact(worker_id, stepOf(context, `abandon ${resume.resume_id}`), (state) =>
+      abandonResume(state, resume.resume_id, reason, detail, this.clock.now()),
+    );
+    this.log.info(
+      { worker_id, name: worker.name, resume_id: resume.resume_id, reason, detail },
+      'worker.resume_abandoned',
+    );
+  }
+
+  private async statusOf(worker: RegisteredWorker): Promise<WorkerStatus> {
+    const { aws_region, aws_instance_id } = worker;
+    const found = await this.ec2.describeInstances(aws_region, [aws_instance_id]);
+    return found.get(aws_instance_id)?.status ?? 'unknown';
+  }
+}

@@ -1,0 +1,19 @@
+import type { TelemetryReading } from '../domain/telemetry.js';
+import type { TelemetryQuestion } from './cml-api.port.js';
+
+/** What the main thread tells the parsing thread. `id` is the answer that is spoken of. */
+export type ToParser =
+  | { readonly type: 'begin'; readonly id: number; readonly question: TelemetryQuestion }
+  | { readonly type: 'block'; readonly id: number; readonly block: ArrayBuffer }
+  | { readonly type: 'end'; readonly id: number }
+  | { readonly type: 'cancel'; readonly id: number };
+
+/** What the parsing thread answers, once for each answer that was not cancelled. */
+export type FromParser =
+  | { readonly type: 'read'; readonly id: number; readonly reading: TelemetryReading }
+  | {
+      readonly type: 'refused';
+      readonly id: number;
+      readonly failure: 'not_json' | 'not_array';
+      readonly message: string;
+    };

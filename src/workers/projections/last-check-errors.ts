@@ -1,0 +1,41 @@
+import { Injectable } from '@nestjs/common';
+import type { Collection } from '../../platform/read-models/read-model-store.port.js';
+import { ReadModelStore } from '../../platform/read-models/read-model-store.port.js';
+
+/** Why the last check of a worker's telemetry failed. */
+export interface CheckError {
+  /** Epoch ms. */
+  readonly at: number;
+  readonly code: string;
+  readonly failure: string;
+  readonly message: string;
+}
+
+/**
+ * Failed checks are signals, not events: the last one of each worker is kept beside the read model, where queries find
+ * it. It holds until a later check succeeds.
+ */
+@Injectable()
+export class LastCheckErrors {
+  private opened: Promise<Collection<CheckError>> | undefined;
+
+  constructor(private readonly readModels: ReadModelStore) {}
+
+  async put(workerId: string, error: CheckError): Promise<void> {
+    await (await this.collection()).put(workerId, error);
+  }
+
+  /** The error of the worker's last check, or null when the last check (`lastCheckAt`, epoch ms) succeeded. */
+  async of(workerId: string, lastCheckAt: number | null): Promise<CheckError | null> {
+    const found = (await (await this.collection()).get(workerId))?.document;
+    return found && (lastCheckAt === null || found.at > lastCheckAt) ? found : null;
+  }
+
+  private collection(): Promise<Collection<CheckError>> {
+    this.opened ??= this.readModels.collection<CheckError>({ name: 'worker_check_errors' }).catch((error: unknown) => {
+      this.opened = undefined;
+      throw error;
+    });
+    return this.opened;
+  }
+}

@@ -1,0 +1,33 @@
+import { defineProjection, idOfStream } from '../../platform/projections/projection.js';
+import type { CMLWorkerEvent } from '../domain/cml-worker.events.js';
+import type { RegisteredWorker } from '../domain/cml-worker.js';
+import { CMLWorker } from '../domain/cml-worker.js';
+import { NO_TELEMETRY_SEEN } from '../domain/telemetry.js';
+import { CML_WORKER_EVENT_TYPES } from '../domain/worker-event-types.js';
+
+/** A worker as the queries see it: the aggregate's state without what only checks need. */
+export type WorkerDocument = Omit<RegisteredWorker, 'telemetry_memory'>;
+
+/**
+ * One document per registered worker, serving all worker queries and the jobs' candidates. It folds with the aggregate's
+ * own `evolve`, so the view cannot come to another opinion than the decisions.
+ */
+export const workersProjection = defineProjection<WorkerDocument, CMLWorkerEvent>({
+  name: 'workers',
+  version: 1,
+  category: CMLWorker.category,
+  eventTypes: Object.keys(CML_WORKER_EVENT_TYPES) as CMLWorkerEvent['type'][],
+  indexes: [
+    { fields: ['aws_region', 'name'] },
+    { fields: ['aws_region', 'status', 'name'] },
+    { fields: ['status', 'is_idle_detection_enabled'] },
+  ],
+  documentId: ({ stream }) => idOfStream(stream),
+  apply(document, { event }) {
+    const before = document ? { ...document, telemetry_memory: NO_TELEMETRY_SEEN } : CMLWorker.initialState;
+    const after = CMLWorker.evolve(before, event);
+    if (after.kind !== 'registered') return null;
+    const { telemetry_memory: _, ...shown } = after;
+    return shown;
+  },
+});

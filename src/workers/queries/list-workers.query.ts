@@ -1,0 +1,58 @@
+import type { IQueryHandler } from '@nestjs/cqrs';
+import { Query, QueryHandler } from '@nestjs/cqrs';
+import { InvalidInput } from '../../platform/errors.js';
+import type { WorkerStatus } from '../domain/worker-status.js';
+import type { WorkerDocument } from '../projections/workers.projection.js';
+import { WorkerViews } from './worker-views.js';
+
+export interface WorkerPage {
+  readonly items: readonly WorkerDocument[];
+  /** Where the next page begins; null on the last one. */
+  readonly next: string | null;
+}
+
+/** A page of a region's workers, by name. */
+export class ListWorkersQuery extends Query<WorkerPage> {
+  constructor(
+    readonly awsRegion: string,
+    readonly status: WorkerStatus | undefined,
+    readonly limit: number,
+    /** `next` of the page before. */
+    readonly after: string | undefined,
+  ) {
+    super();
+  }
+}
+
+@QueryHandler(ListWorkersQuery)
+export class ListWorkersHandler implements IQueryHandler<ListWorkersQuery> {
+  constructor(private readonly views: WorkerViews) {}
+
+  async execute({ awsRegion, status, limit, after }: ListWorkersQuery): Promise<WorkerPage> {
+    const found = await this.views.workers.find({
+      where: { aws_region: awsRegion, ...(status ? { status } : {}) },
+      orderBy: { field: 'name', direction: 'asc' },
+      ...(after === undefined ? {} : { after: parseCursor(after) }),
+      limit: limit + 1,
+    });
+    const items = found.slice(0, limit).map(({ document }) => document);
+    const last = found.length > limit ? items[items.length - 1] : undefined;
+    return { items, next: last ? cursorOf(last) : null };
+  }
+}
+
+function cursorOf({ worker_id, name }: WorkerDocument): string {
+  return Buffer.from(JSON.stringify([name, worker_id])).toString('base64url');
+}
+
+function parseCursor(cursor: string): { id: string; value: string } {
+  try {
+    const parsed: unknown = JSON.parse(Buffer.from(cursor, 'base64url').toString());
+    if (Array.isArray(parsed) && typeof parsed[0] === 'string' && typeof parsed[1] === 'string') {
+      return { value: parsed[0], id: parsed[1] };
+    }
+  } catch (error) {
+    if (!(error instanceof SyntaxError)) throw error;
+  }
+  throw new InvalidInput([{ field: 'after', message: 'the `next` of an earlier page is accepted' }]);
+}
