@@ -32,14 +32,14 @@ export class AppliedPosition {
     if (this.has(position)) return true;
     if (signal?.aborted) return false;
     const { promise, resolve } = Promise.withResolvers<void>();
-    const waiter = { position, resolve };
+    const waiter: Waiter = { position, resolve: () => resolve() };
     this.waiters.add(waiter);
-    signal?.addEventListener('abort', resolve as () => void, { once: true });
+    signal?.addEventListener('abort', waiter.resolve, { once: true });
     try {
       await promise;
     } finally {
       this.waiters.delete(waiter);
-      signal?.removeEventListener('abort', resolve as () => void);
+      signal?.removeEventListener('abort', waiter.resolve);
     }
     return this.has(position);
   }

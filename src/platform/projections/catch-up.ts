@@ -8,10 +8,10 @@ import type { Projection } from './projection.js';
 /** How far to read and what of it to take. */
 export interface CatchUpLimits {
   /** Stop here exactly; asked again before every page. Absent: the end of the store as it is met. */
-  upTo?(): Position | null;
+  readonly upTo?: () => Position | null;
   /** Events to take; absent: all. */
-  takes?(event: RecordedEvent): boolean;
-  onPage?(page: EventBatch): void | Promise<void>;
+  readonly takes?: (event: RecordedEvent) => boolean;
+  readonly onPage?: (page: EventBatch) => void | Promise<void>;
 }
 
 /** Reads on from where the generation is, page by page, and lets others run in between. */

@@ -11,7 +11,7 @@ import { pause } from './pause.js';
 import type { ProjectionContext } from './projection-options.js';
 import { collectionOf, collectionsOf, freeGeneration, ProjectionStates, stateWrite } from './projection-state.js';
 import type { ProjectionState } from './projection-state.js';
-import { ProjectionBusy, StreamNotParked } from './projection.errors.js';
+import { ProjectionBusy, ProjectionOutdated, StreamNotParked } from './projection.errors.js';
 import type { Projection } from './projection.js';
 import type { ProjectionView } from './view.js';
 
@@ -63,12 +63,13 @@ export class ProjectionSession {
     const usable = stored?.history === history ? stored : undefined;
     const state = usable ?? firstState(start, history, await readModels.collectionNames());
     // The version that is in use may have had other indexes; they are there already.
-    const { collection, checkpoint } = state;
-    const indexes = state.version === projection.version ? { indexes: projection.indexes ?? [] } : {};
+    const { version, generation: number, collection, checkpoint } = state;
+    const indexes = version === projection.version ? { indexes: projection.indexes ?? [] } : {};
     const documents = await readModels.collection<Document>({ name: collection, ...indexes });
-    const parked = await ParkedStreams.load(readModels, projection.name, state.generation, collection);
+    const parked = await ParkedStreams.load(readModels, projection.name, number, collection);
     const skipped = await loadSkipped(context, projection);
-    const generation = new Generation(context, projection, state, documents, parked, skipped, checkpoint);
+    const name = { version, generation: number, collection };
+    const generation = new Generation(context, projection, name, documents, parked, skipped, checkpoint);
     const session = new ProjectionSession(start, state, generation, skipped);
     if (!usable) await session.commitState(state);
     await session.removeLeftovers();
@@ -98,6 +99,12 @@ export class ProjectionSession {
       'projection.checkpoint_beyond_events',
     );
     return true;
+  }
+
+  /** @throws {ProjectionOutdated} the documents in use are another version's, which this program cannot fold */
+  refuseWhenOutdated(): void {
+    const { name, version } = this.projection;
+    if (this.current.version !== version) throw new ProjectionOutdated(name, this.current.version, version);
   }
 
   /** What goes with writes to a generation that is not in use yet. */
@@ -155,10 +162,7 @@ export class ProjectionSession {
   /** Leaves out the event that failed and tries the rest. @throws {StreamNotParked} @throws {ProjectionBusy} */
   async skip(stream: string): Promise<ReplayOutcome> {
     return await this.onParked(stream, async (record) => {
-      const { generation: _, attempts: __, parked_at: ___, waiting: ____, ...event } = record;
-      const skippedAt = new Date(this.context.clock.now()).toISOString();
-      const skipped = { ...event, version: this.projection.version, skipped_at: skippedAt };
-      await this.generation.skip(skipped, this.activeWrite());
+      await this.generation.skip(this.skippedBecauseOf(record), this.activeWrite());
       return await this.generation.replay(record, this.activeWrite());
     });
   }
@@ -232,6 +236,7 @@ export class ProjectionSession {
   ): Promise<ReplayOutcome> {
     return await this.exclusive(async () => {
       this.refuseWhileBusy();
+      this.refuseWhenOutdated();
       const record = this.generation.parked.get(stream);
       if (!record) throw new StreamNotParked(this.projection.name, stream);
       try {
@@ -241,6 +246,12 @@ export class ProjectionSession {
         throw error;
       }
     });
+  }
+
+  private skippedBecauseOf({ stream, revision, position, event_id, event_type, error }: ParkedStream): SkippedEvent {
+    const { name: projection, version } = this.projection;
+    const skipped_at = new Date(this.context.clock.now()).toISOString();
+    return { projection, version, stream, revision, position, event_id, event_type, error, skipped_at };
   }
 
   private refuseWhileBusy(): void {

@@ -21,6 +21,17 @@ export class ProjectionBusy extends DormouseError {
   }
 }
 
+/** The documents in use were made by another version of the projection; a rebuild replaces them. */
+export class ProjectionOutdated extends DormouseError {
+  constructor(name: string, active: number, registered: number) {
+    super(
+      'projection_outdated',
+      409,
+      `The documents of projection '${name}' are of version ${active}, this program has version ${registered}. Rebuild it first.`,
+    );
+  }
+}
+
 /** Another instance runs the projection; it has to be asked. */
 export class ProjectionRunsElsewhere extends DormouseError {
   constructor(name: string) {

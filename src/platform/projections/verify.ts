@@ -33,6 +33,7 @@ export const MAX_DIFFERENCES = 100;
  */
 export async function verify(session: ProjectionSession): Promise<Verification> {
   const { projection, active } = session;
+  session.refuseWhenOutdated();
   const collection = scratchOf(projection.name);
   // Generation 0 is nobody's: what is parked here is parked for this comparison only.
   const scratch = await session.emptyGeneration({ version: active.name.version, generation: 0, collection });
