@@ -25,7 +25,10 @@ function builtAt() {
 }
 
 function run(program, ...args) {
-  execFileSync(process.execPath, [join(root, 'node_modules', program), ...args], { cwd: root, stdio: ['ignore', 2, 2] });
+  execFileSync(process.execPath, [join(root, 'node_modules', program), ...args], {
+    cwd: root,
+    stdio: ['ignore', 2, 2],
+  });
 }
 
 const sources = ['src', 'tsconfig.json', 'tsconfig.build.json', 'nest-cli.json', 'package.json', 'scripts/build.mjs'];

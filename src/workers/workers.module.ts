@@ -37,6 +37,7 @@ import { GetWorkerTelemetryEventsHandler } from './queries/get-worker-telemetry-
 import { GetWorkerHandler } from './queries/get-worker.query.js';
 import { ListWorkersHandler } from './queries/list-workers.query.js';
 import { WorkerViews } from './queries/worker-views.js';
+import { WorkersMetrics } from './workers-metrics.js';
 import { WorkersSettings } from './workers-settings.js';
 
 /** CML workers: everything of this context, on one page. */
@@ -71,6 +72,7 @@ import { WorkersSettings } from './workers-settings.js';
     // commands
     WorkersRepository,
     WorkerPower,
+    WorkersMetrics,
     ImportWorkerHandler,
     DeregisterWorkerHandler,
     DetectWorkerIdleHandler,

@@ -37,6 +37,8 @@ export class MemoryEventStore extends EventStore {
   historyId: string = randomUUID();
   /** While true every read, append and subscription fails. */
   unavailable = false;
+  /** Calls that failed because of that. */
+  refusals = 0;
   /** Subscriptions opened so far. */
   subscriptionsOpened = 0;
   /** Calls of `readAll` so far. */
@@ -184,7 +186,10 @@ export class MemoryEventStore extends EventStore {
 
   private async answer<T>(work: () => T): Promise<T> {
     await Promise.resolve();
-    if (this.unavailable) throw new EventStoreUnavailable('The memory event store was told not to answer.');
+    if (this.unavailable) {
+      this.refusals++;
+      throw new EventStoreUnavailable('The memory event store was told not to answer.');
+    }
     return work();
   }
 }

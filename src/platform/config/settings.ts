@@ -26,7 +26,7 @@ export function loadSettings<T extends object>(settings: new () => T, environmen
   const loaded = plainToInstance(settings, given, { exposeDefaultValues: true });
   const problems = validateSync(loaded).map(({ property, constraints, contexts }) => {
     const accepted = Object.values(constraints ?? {}).join('; ');
-    const secret = Object.values((contexts ?? {}) as Record<string, { secret?: boolean }>).some((c) => c.secret);
+    const secret = Object.values<{ secret?: boolean }>(contexts ?? {}).some((c) => c.secret);
     return `${property}${secret ? '' : `='${given[property] ?? ''}'`}: ${accepted}`;
   });
   if (problems.length > 0) throw new SettingsError(problems);
@@ -126,10 +126,10 @@ export function Pattern(): PropertyDecorator {
 /** Path of a file that can be read now. */
 export function ReadableFile(): PropertyDecorator {
   return accept('the path of a file that this process can read is accepted', (value) => {
-    if (value === null) return true;
+    if (typeof value !== 'string') return value === null;
     try {
-      accessSync(String(value), constants.R_OK);
-      return statSync(String(value)).isFile();
+      accessSync(value, constants.R_OK);
+      return statSync(value).isFile();
     } catch {
       return false;
     }

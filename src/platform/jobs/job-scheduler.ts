@@ -1,4 +1,4 @@
-import { SchedulerRegistry } from '@nestjs/schedule';
+import type { SchedulerRegistry } from '@nestjs/schedule';
 import type { Logger } from 'pino';
 import type { Clock } from '../clock.js';
 import { newCommandContext } from '../commands/command-context.js';
@@ -80,7 +80,8 @@ export class JobScheduler {
     this.stopping.abort(new DormouseError('shutting_down', 503, 'The service is stopping.'));
     for (const name of this.registry.getIntervals()) if (this.jobs.has(name)) this.registry.deleteInterval(name);
     for (const name of this.registry.getTimeouts()) if (name.endsWith('(first run)')) this.registry.deleteTimeout(name);
-    await Promise.allSettled([...this.jobs.values()].map((scheduled) => scheduled.waiting ?? scheduled.running));
+    const underWay = [...this.jobs.values()].flatMap(({ waiting, running }) => waiting ?? running ?? []);
+    await Promise.allSettled(underWay);
   }
 
   /**

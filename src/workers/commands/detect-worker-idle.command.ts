@@ -17,6 +17,7 @@ import type { CmlTelemetry } from '../gateways/cml-api.port.js';
 import { TelemetryUnavailable } from '../gateways/cml-api.port.js';
 import { WorkerTelemetry } from '../gateways/worker-telemetry.js';
 import { LastCheckErrors } from '../projections/last-check-errors.js';
+import { WorkersMetrics } from '../workers-metrics.js';
 import { WorkersSettings, idleSettingsOf } from '../workers-settings.js';
 import { PauseWorkerCommand } from './pause-worker.command.js';
 import type { UpdateWorkerActivityResult } from './update-worker-activity.command.js';
@@ -60,6 +61,7 @@ export class DetectWorkerIdleHandler implements ICommandHandler<DetectWorkerIdle
     private readonly commandBus: CommandBus,
     private readonly leases: Leases,
     private readonly clock: Clock,
+    private readonly metrics: WorkersMetrics,
     @Inject(WorkersSettings) private readonly settings: WorkersSettings,
     @Inject(LOGGER) private readonly log: Logger,
   ) {}
@@ -80,6 +82,7 @@ export class DetectWorkerIdleHandler implements ICommandHandler<DetectWorkerIdle
     const updated = await this.commandBus.execute(
       new UpdateWorkerActivityCommand(workerId, reading, check, stepOf(context, 'update activity')),
     );
+    this.metrics.checks.inc({ reason: updated.idle.reason });
     this.logDecision(worker.state, updated);
     return updated.due ? this.pause(command, updated) : this.result(workerId, updated);
   }
@@ -98,6 +101,7 @@ export class DetectWorkerIdleHandler implements ICommandHandler<DetectWorkerIdle
     } catch (error) {
       if (error instanceof TelemetryUnavailable) {
         const { worker_id, name } = worker;
+        this.metrics.telemetryFailures.inc({ failure: error.failure });
         this.log.warn(
           { worker_id, name, failure: error.failure, error: error.message },
           'worker.telemetry_unavailable',

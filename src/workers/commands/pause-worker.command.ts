@@ -8,7 +8,7 @@ import type { Position } from '../../platform/event-store/event-store.port.js';
 import { messageOf } from '../../platform/errors.js';
 import { abandonPause, recordActivity, requestPause } from '../domain/cml-worker.decisions.js';
 import type { PauseAbandonedReason } from '../domain/cml-worker.events.js';
-import type { CMLWorkerState, PauseIntent, RegisteredWorker } from '../domain/cml-worker.js';
+import type { CMLWorkerState, PauseIntent } from '../domain/cml-worker.js';
 import type { TelemetryReading } from '../domain/telemetry.js';
 import { TelemetryUnavailable } from '../gateways/cml-api.port.js';
 import { WorkerTelemetry } from '../gateways/worker-telemetry.js';
@@ -145,5 +145,5 @@ function pendingPause(state: CMLWorkerState): PauseIntent | undefined {
 }
 
 function isPowerDown(state: CMLWorkerState): boolean {
-  return state.kind === 'registered' && (state as RegisteredWorker).power.kind === 'down';
+  return state.kind === 'registered' && state.power.kind === 'down';
 }

@@ -17,6 +17,7 @@ import type { PauseAbandonedReason } from '../domain/cml-worker.events.js';
 import type { PauseIntent, RegisteredWorker, ResumeIntent } from '../domain/cml-worker.js';
 import type { WorkerStatus } from '../domain/worker-status.js';
 import { Ec2, Ec2Refused } from '../gateways/ec2.port.js';
+import { WorkersMetrics } from '../workers-metrics.js';
 import type { WorkerTransaction } from './workers.repository.js';
 import { WorkersRepository } from './workers.repository.js';
 
@@ -39,6 +40,7 @@ export class WorkerPower {
     private readonly ec2: Ec2,
     private readonly leases: Leases,
     private readonly clock: Clock,
+    private readonly metrics: WorkersMetrics,
     @Inject(LOGGER) private readonly log: Logger,
   ) {}
 
@@ -74,6 +76,7 @@ export class WorkerPower {
     const { position } = await this.workers.transact(worker_id, stepOf(context, `abandon ${pause.pause_id}`), (state) =>
       abandonPause(state, pause.pause_id, reason, detail, this.clock.now()),
     );
+    this.metrics.abandonedPauses.inc({ reason });
     this.log.info({ worker_id, name: worker.name, pause_id: pause.pause_id, reason, detail }, 'worker.pause_abandoned');
     return { paused: false, abandonedBecause: reason, position };
   }
@@ -175,6 +178,7 @@ export class WorkerPower {
       confirmPause(state, pause, status, this.clock.now()),
     );
     const { reason, requested_by: paused_by, idle_duration_minutes } = pause;
+    this.metrics.pauses.inc({ reason });
     this.log.info({ worker_id, name: worker.name, reason, paused_by, idle_duration_minutes }, 'worker.paused');
     return { paused: true, abandonedBecause: null, position };
   }
@@ -189,6 +193,7 @@ export class WorkerPower {
     const done = await this.workers.transact(worker_id, stepOf(context, `confirm ${resume.resume_id}`), (state) =>
       confirmResume(state, resume, status, this.clock.now()),
     );
+    this.metrics.resumes.inc({ reason: resume.reason });
     this.log.info({ worker_id, name: worker.name, resumed_by: resume.requested_by }, 'worker.resumed');
     return done;
   }

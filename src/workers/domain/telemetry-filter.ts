@@ -158,7 +158,7 @@ function relevanceOf(rule: RelevanceRule): (category: string, data: TelemetryEve
     const userId = data['user_id'];
     if (typeof userId !== 'string' || userId === '') return true;
     excluded.lastIndex = 0;
-    return !excludedIds.has(userId) && !excluded.test(userId);
+    return !excluded.test(userId) && !excludedIds.has(userId);
   };
 }
 

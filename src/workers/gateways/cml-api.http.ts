@@ -135,7 +135,7 @@ export class HttpCmlApi extends CmlApi {
       for await (const chunk of response.body as AsyncIterable<Uint8Array>) {
         bytes += chunk.length;
         if (bytes > this.maxAnswerBytes) throw this.unusable(endpoint, 'too_large', tooLarge);
-        answer.push(chunk);
+        await answer.push(chunk);
       }
       return await answer.end();
     } catch (error) {

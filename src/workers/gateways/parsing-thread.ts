@@ -4,7 +4,7 @@ import type { TelemetryQuestion } from './cml-api.port.js';
 import { NotAnArray } from './json-array-reader.js';
 import type { FromParser, ToParser } from './telemetry-parser.protocol.js';
 
-/** The parsing thread ended under an answer: out of memory, or a defect. The next answer starts another. */
+/** The parsing thread ended under an answer: out of memory, stuck, or a defect. The next answer starts another. */
 export class ParserCrashed extends Error {
   constructor(message: string, options?: ErrorOptions) {
     super(message, options);
@@ -12,13 +12,36 @@ export class ParserCrashed extends Error {
   }
 }
 
-/** Heap of the thread. It needs a few MiB; an answer that needs more than this ends the thread, not the service. */
-const HEAP_MIB = 256;
+export interface ParsingThreadOptions {
+  /** The compiled telemetry-parser.worker. */
+  readonly file: URL;
+  /** Milliseconds without work after which the thread is ended. */
+  readonly idleMs: number;
+  /** Milliseconds the thread may take over one block before it is given up. */
+  readonly patienceMs: number;
+}
+
+/** One answer in the thread. */
+export interface ThreadAnswer {
+  /** Rejects with {@link NotAnArray} or {@link ParserCrashed}. */
+  readonly result: Promise<TelemetryReading>;
+  /** Hands over the block, which can no longer be used here. Done when the thread has room for another. */
+  push(block: ArrayBuffer): Promise<void>;
+  end(): void;
+  /** Drops the answer; its result never comes. */
+  cancel(): void;
+}
 
 interface Waiting {
   readonly resolve: (reading: TelemetryReading) => void;
   readonly reject: (reason: Error) => void;
 }
+
+/** Heap of the thread, MiB. It needs a fraction; an answer that needs more than this ends the thread, not the service. */
+const HEAP_MIB = 256;
+
+/** So many blocks may wait in the thread's queue, of all answers together: it bounds their memory. */
+const MAX_UNREAD = 8;
 
 /**
  * A worker thread that parses large answers: started when one comes, ended after some idle time. It keeps the process
@@ -28,18 +51,15 @@ export class ParsingThread {
   private worker: Worker | null = null;
   private readonly waiting = new Map<number, Waiting>();
   private lastId = 0;
+  /** Blocks and ends that the thread has not taken yet. */
+  private unread = 0;
+  private waitingForRoom: (() => void)[] = [];
   private idleTimer: NodeJS.Timeout | undefined;
+  private patienceTimer: NodeJS.Timeout | undefined;
 
-  /**
-   * @param file the compiled telemetry-parser.worker
-   * @param idleMs how long the thread is kept without work
-   */
-  constructor(
-    private readonly file: URL,
-    private readonly idleMs: number,
-  ) {}
+  constructor(private readonly options: ParsingThreadOptions) {}
 
-  /** Opens an answer in the thread. Its `result` rejects with {@link NotAnArray} or {@link ParserCrashed}. */
+  /** Opens an answer in the thread. */
   begin(question: TelemetryQuestion): ThreadAnswer {
     const worker = this.running();
     this.lastId += 1;
@@ -50,8 +70,8 @@ export class ParsingThread {
     post(worker, { type: 'begin', id, question });
     return {
       result,
-      push: (block) => post(worker, { type: 'block', id, block }, [block]),
-      end: () => post(worker, { type: 'end', id }),
+      push: (block) => this.hand(worker, { type: 'block', id, block }, [block]),
+      end: () => void this.hand(worker, { type: 'end', id }, []),
       cancel: () => {
         post(worker, { type: 'cancel', id });
         this.settle(id);
@@ -61,12 +81,7 @@ export class ParsingThread {
 
   /** Ends the thread, and with it whatever answer is in it. */
   async close(): Promise<void> {
-    await this.stop(this.worker, new ParserCrashed('the service is stopping'));
-  }
-
-  /** Ends a thread that does not answer, and fails what is in it. */
-  abandon(why: string): void {
-    void this.stop(this.worker, new ParserCrashed(`the parsing thread was given up: ${why}`));
+    await this.stop('the service is stopping');
   }
 
   private running(): Worker {
@@ -75,21 +90,48 @@ export class ParsingThread {
       this.worker.ref();
       return this.worker;
     }
-    const worker = new Worker(this.file, {
-      name: 'telemetry-parser',
-      resourceLimits: { maxOldGenerationSizeMb: HEAP_MIB },
-    });
-    worker.on('message', (message: FromParser) => this.receive(message));
+    const resourceLimits = { maxOldGenerationSizeMb: HEAP_MIB };
+    const worker = new Worker(this.options.file, { name: 'telemetry-parser', resourceLimits });
+    worker.on('message', (message: FromParser) => this.receive(worker, message));
     worker.on('error', (error) => this.lost(worker, new ParserCrashed('the parsing thread failed', { cause: error })));
     worker.on('exit', () => this.lost(worker, new ParserCrashed('the parsing thread ended')));
     this.worker = worker;
     return worker;
   }
 
-  private receive(message: FromParser): void {
+  private async hand(worker: Worker, message: ToParser, transfer: readonly ArrayBuffer[]): Promise<void> {
+    if (worker !== this.worker) return;
+    post(worker, message, transfer);
+    this.unread += 1;
+    if (this.unread === 1) this.bePatient();
+    if (this.unread >= MAX_UNREAD) await new Promise<void>((resolve) => this.waitingForRoom.push(resolve));
+  }
+
+  private receive(worker: Worker, message: FromParser): void {
+    if (worker !== this.worker) return;
+    if (message.type === 'taken') {
+      this.unread -= 1;
+      this.bePatient();
+      if (this.unread < MAX_UNREAD) this.letIn();
+      return;
+    }
     const waiting = this.settle(message.id);
     if (message.type === 'read') waiting?.resolve(message.reading);
     else waiting?.reject(new NotAnArray(message.failure, message.message));
+  }
+
+  /** From now on the thread has its time for the next block, if it has one. */
+  private bePatient(): void {
+    clearTimeout(this.patienceTimer);
+    if (this.unread === 0) return;
+    const { patienceMs } = this.options;
+    this.patienceTimer = setTimeout(() => void this.stop(`it was stuck for ${patienceMs} ms`), patienceMs);
+  }
+
+  private letIn(): void {
+    const waitingForRoom = this.waitingForRoom;
+    this.waitingForRoom = [];
+    for (const goOn of waitingForRoom) goOn();
   }
 
   private settle(id: number): Waiting | undefined {
@@ -100,38 +142,30 @@ export class ParsingThread {
   }
 
   private rest(): void {
-    const { worker } = this;
-    if (worker === null) return;
-    worker.unref();
+    this.worker?.unref();
     clearTimeout(this.idleTimer);
-    this.idleTimer = setTimeout(() => void this.stop(worker, new ParserCrashed('the thread was idle')), this.idleMs);
+    this.idleTimer = setTimeout(() => void this.stop('it was idle'), this.options.idleMs);
     this.idleTimer.unref();
   }
 
-  private async stop(worker: Worker | null, reason: Error): Promise<void> {
+  private async stop(why: string): Promise<void> {
+    const { worker } = this;
     if (worker === null) return;
-    this.lost(worker, reason);
+    this.lost(worker, new ParserCrashed(`the parsing thread was ended: ${why}`));
     await worker.terminate();
   }
 
-  /** Forgets a thread and fails what was in it; one that was replaced meanwhile has nothing in it. */
+  /** Forgets a thread and fails what was in it. One that was replaced meanwhile has nothing in it. */
   private lost(worker: Worker, reason: Error): void {
     if (this.worker !== worker) return;
     this.worker = null;
+    this.unread = 0;
     clearTimeout(this.idleTimer);
+    clearTimeout(this.patienceTimer);
     for (const waiting of this.waiting.values()) waiting.reject(reason);
     this.waiting.clear();
+    this.letIn();
   }
-}
-
-/** One answer in the thread. */
-export interface ThreadAnswer {
-  readonly result: Promise<TelemetryReading>;
-  /** Hands over the block: it can no longer be used here. */
-  push(block: ArrayBuffer): void;
-  end(): void;
-  /** Drops the answer; its result never comes. */
-  cancel(): void;
 }
 
 function post(worker: Worker, message: ToParser, transfer: readonly ArrayBuffer[] = []): void {

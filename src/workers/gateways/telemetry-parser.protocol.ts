@@ -8,8 +8,12 @@ export type ToParser =
   | { readonly type: 'end'; readonly id: number }
   | { readonly type: 'cancel'; readonly id: number };
 
-/** What the parsing thread answers, once for each answer that was not cancelled. */
+/**
+ * What the parsing thread says: `taken` once for each block and each end, and one of the others once for each answer that
+ * was not cancelled.
+ */
 export type FromParser =
+  | { readonly type: 'taken' }
   | { readonly type: 'read'; readonly id: number; readonly reading: TelemetryReading }
   | {
       readonly type: 'refused';

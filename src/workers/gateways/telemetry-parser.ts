@@ -8,9 +8,6 @@ import type { ThreadAnswer } from './parsing-thread.js';
 /** Answers up to here are parsed where they arrive, in a few milliseconds; larger ones go to the parsing thread. */
 const INLINE_BYTES = 1024 * 1024;
 
-/** How long the parsing thread is kept without work. */
-const IDLE_MS = 10_000;
-
 /** Run from its TypeScript source, as tests do, there is no compiled file that a thread could start from. */
 const THREAD_FILE = import.meta.url.endsWith('.js') ? new URL('./telemetry-parser.worker.js', import.meta.url) : null;
 
@@ -19,15 +16,15 @@ export interface TelemetryParserOptions {
   readonly threadFile?: URL | null;
   /** Milliseconds without work after which the thread ends. */
   readonly idleMs?: number;
-  /** Milliseconds the thread may take after the last byte before it is given up. */
+  /** Milliseconds the thread may take over one block (1 MiB) before it is given up. */
   readonly patienceMs?: number;
 }
 
-/** An answer that is being read. */
+/** An answer that is being read. What it refuses it refuses with {@link NotAnArray} or {@link ParserCrashed}. */
 export interface IncomingAnswer {
-  /** Takes the next bytes. @throws {NotAnArray} */
-  push(chunk: Uint8Array): void;
-  /** Says that that was all. Throws or rejects with {@link NotAnArray} or {@link ParserCrashed}. */
+  /** Takes the next bytes; when it gives a promise, wait for it before the next ones. */
+  push(chunk: Uint8Array): void | Promise<void>;
+  /** Says that that was all. */
   end(): TelemetryReading | Promise<TelemetryReading>;
   /** Drops an answer that will not be complete. */
   cancel(): void;
@@ -36,18 +33,16 @@ export interface IncomingAnswer {
 /** Turns the bytes of telemetry answers into readings, without holding up anything else. */
 export class TelemetryParser {
   private readonly thread: ParsingThread | null;
-  private readonly patienceMs: number;
 
   constructor(options: TelemetryParserOptions = {}) {
-    const file = options.threadFile === undefined ? THREAD_FILE : options.threadFile;
-    this.thread = file === null ? null : new ParsingThread(file, options.idleMs ?? IDLE_MS);
-    this.patienceMs = options.patienceMs ?? 30_000;
+    const { threadFile: file = THREAD_FILE, idleMs = 10_000, patienceMs = 30_000 } = options;
+    this.thread = file === null ? null : new ParsingThread({ file, idleMs, patienceMs });
   }
 
   begin(question: TelemetryQuestion): IncomingAnswer {
-    const { thread, patienceMs } = this;
+    const { thread } = this;
     return new SmallAnswer(question, () =>
-      thread === null ? new BlockwiseAnswer(question) : new AnswerInThread(thread, question, patienceMs),
+      thread === null ? new AnswerHere(question) : new AnswerInThread(thread.begin(question)),
     );
   }
 
@@ -67,14 +62,15 @@ class SmallAnswer implements IncomingAnswer {
     private readonly openLarge: () => IncomingAnswer,
   ) {}
 
-  push(chunk: Uint8Array): void {
+  push(chunk: Uint8Array): void | Promise<void> {
     if (this.large !== null) return this.large.push(chunk);
     this.chunks.push(chunk);
     this.bytes += chunk.length;
     if (this.bytes <= INLINE_BYTES) return;
     this.large = this.openLarge();
-    for (const earlier of this.chunks) this.large.push(earlier);
+    const { chunks } = this;
     this.chunks = [];
+    return this.large.push(Buffer.concat(chunks));
   }
 
   end(): TelemetryReading | Promise<TelemetryReading> {
@@ -89,7 +85,7 @@ class SmallAnswer implements IncomingAnswer {
 }
 
 /** Parses a large answer in this thread. */
-class BlockwiseAnswer implements IncomingAnswer {
+class AnswerHere implements IncomingAnswer {
   private readonly telemetry: TelemetryReader;
   private readonly elements: JsonArrayReader;
 
@@ -115,49 +111,35 @@ class BlockwiseAnswer implements IncomingAnswer {
 
 /** Sends a large answer to the parsing thread, in blocks of its own: a chunk's memory still belongs to the connection. */
 class AnswerInThread implements IncomingAnswer {
-  private readonly answer: ThreadAnswer;
   private block = new Uint8Array(INLINE_BYTES);
   private filled = 0;
 
-  constructor(
-    private readonly thread: ParsingThread,
-    question: TelemetryQuestion,
-    private readonly patienceMs: number,
-  ) {
-    this.answer = thread.begin(question);
-  }
+  constructor(private readonly answer: ThreadAnswer) {}
 
-  push(chunk: Uint8Array): void {
+  async push(chunk: Uint8Array): Promise<void> {
     for (let from = 0; from < chunk.length;) {
       const part = chunk.subarray(from, from + this.block.length - this.filled);
       this.block.set(part, this.filled);
       this.filled += part.length;
       from += part.length;
-      if (this.filled === this.block.length) this.flush();
+      if (this.filled === this.block.length) await this.flush();
     }
   }
 
   async end(): Promise<TelemetryReading> {
-    this.flush();
+    await this.flush();
     this.answer.end();
-    const impatience = setTimeout(
-      () => this.thread.abandon(`it took more than ${this.patienceMs} ms`),
-      this.patienceMs,
-    );
-    try {
-      return await this.answer.result;
-    } finally {
-      clearTimeout(impatience);
-    }
+    return this.answer.result;
   }
 
   cancel(): void {
     this.answer.cancel();
   }
 
-  private flush(): void {
-    this.answer.push(this.block.buffer.transfer(this.filled));
+  private flush(): Promise<void> {
+    const full = this.block.buffer.transfer(this.filled);
     this.block = new Uint8Array(INLINE_BYTES);
     this.filled = 0;
+    return this.answer.push(full);
   }
 }

@@ -15,31 +15,39 @@ interface Answer {
 const answers = new Map<number, Answer>();
 
 parentPort?.on('message', (message: ToParser) => {
-  const reply = handle(message);
-  if (reply === null) return;
-  answers.delete(reply.id);
-  parentPort?.postMessage(reply);
-});
-
-function handle(message: ToParser): FromParser | null {
-  const { id } = message;
-  if (message.type === 'begin') {
+  const { id, type } = message;
+  if (type === 'begin') {
     const telemetry = new TelemetryReader(message.question);
     answers.set(id, { telemetry, elements: new JsonArrayReader((element) => telemetry.add(element)) });
-    return null;
-  }
-  const answer = answers.get(id);
-  if (answer === undefined) return null;
-  try {
-    if (message.type === 'block') answer.elements.push(new Uint8Array(message.block));
-    else if (message.type === 'cancel') answers.delete(id);
-    else {
-      answer.elements.end();
-      return { type: 'read', id, reading: answer.telemetry.reading() };
+  } else if (type === 'cancel') {
+    answers.delete(id);
+  } else {
+    const outcome = advance(message, answers.get(id));
+    if (outcome !== null) {
+      answers.delete(id);
+      say(outcome);
     }
-    return null;
+    say({ type: 'taken' });
+  }
+});
+
+/** Takes a block or the end of an answer; null while there is nothing to be said about it. */
+function advance(message: ToParser & { type: 'block' | 'end' }, answer: Answer | undefined): FromParser | null {
+  if (answer === undefined) return null;
+  const { id } = message;
+  try {
+    if (message.type === 'block') {
+      answer.elements.push(new Uint8Array(message.block));
+      return null;
+    }
+    answer.elements.end();
+    return { type: 'read', id, reading: answer.telemetry.reading() };
   } catch (error) {
     if (!(error instanceof NotAnArray)) throw error;
     return { type: 'refused', id, failure: error.failure, message: error.message };
   }
+}
+
+function say(message: FromParser): void {
+  parentPort?.postMessage(message);
 }

@@ -23,6 +23,15 @@ const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/;
 const PRINTABLE = /^[^\p{Cc}\p{Cs}]+$/u;
 const MOST_MINUTES = 525_600;
 
+const TIMEOUT_MINUTES = {
+  type: Number,
+  nullable: true,
+  minimum: 0,
+  exclusiveMinimum: true,
+  maximum: MOST_MINUTES,
+  description: 'Decimals are accepted; null: the global setting holds',
+} as const;
+
 function IsEndpoint(): PropertyDecorator {
   return ValidateBy({
     name: 'endpoint',
@@ -116,14 +125,14 @@ export class ImportWorkerBody {
   @IsEndpoint()
   readonly cml_endpoint?: string;
 
-  @ApiPropertyOptional({ type: Number, nullable: true, exclusiveMinimum: 0, maximum: MOST_MINUTES } as object)
+  @ApiPropertyOptional(TIMEOUT_MINUTES)
   @ValidateIf((_, value) => value !== undefined && value !== null)
   @IsTimeoutMinutes()
   readonly idle_timeout_minutes?: number | null;
 }
 
 export class WorkerPolicyBody {
-  @ApiProperty({ type: Number, nullable: true, description: 'null: the global setting holds', maximum: MOST_MINUTES })
+  @ApiProperty(TIMEOUT_MINUTES)
   @ValidateIf((_, value) => value !== null)
   @IsNumber({}, { message: `null, or a number of minutes above 0 to ${MOST_MINUTES}, is accepted` })
   @IsTimeoutMinutes()

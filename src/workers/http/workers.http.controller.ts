@@ -1,6 +1,7 @@
 import { Body, Controller, Delete, Get, HttpCode, Param, Patch, Post, Query, Res } from '@nestjs/common';
 import { CommandBus, QueryBus } from '@nestjs/cqrs';
 import {
+  ApiAcceptedResponse,
   ApiCreatedResponse,
   ApiHeader,
   ApiNoContentResponse,
@@ -148,7 +149,7 @@ export class WorkersHttpController {
   @Get(':worker_id/telemetry-events')
   @ApiOperation({ summary: 'Relevant telemetry events, read through from CML' })
   @ApiOkResponse({ type: TelemetryEventsDto })
-  @ApiProblems({ ...NOT_FOUND, ...GATEWAY })
+  @ApiProblems({ ...NOT_FOUND, 409: 'worker_not_running', ...GATEWAY })
   @ReadsView(workersProjection.name)
   async telemetryEvents(
     @Param() { aws_region, worker_id }: WorkerPath,
@@ -195,6 +196,7 @@ export class WorkersHttpController {
   @HttpCode(200)
   @ApiOperation({ summary: 'Start the worker; one that runs goes on' })
   @ApiOkResponse({ type: OperationResultDto })
+  @ApiAcceptedResponse({ type: OperationResultDto, description: 'Still stopping; the start follows' })
   @ApiProblems({ ...NOT_FOUND, ...CONFLICT, ...GATEWAY })
   @ApiCommandHeaders()
   async resume(

@@ -49,7 +49,7 @@ export class WorkerStatusSyncJob implements Job {
       found.map(({ document }) => document),
       (worker) => worker.aws_region,
     );
-    let failed: unknown;
+    let failed: Ec2Refused | Ec2Unavailable | undefined;
     for (const [region, workers] of byRegion) {
       run.signal.throwIfAborted();
       try {

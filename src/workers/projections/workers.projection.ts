@@ -27,7 +27,7 @@ export const workersProjection = defineProjection<WorkerDocument, CMLWorkerEvent
     const before = document ? { ...document, telemetry_memory: NO_TELEMETRY_SEEN } : CMLWorker.initialState;
     const after = CMLWorker.evolve(before, event);
     if (after.kind !== 'registered') return null;
-    const { telemetry_memory: _, ...shown } = after;
+    const { telemetry_memory, ...shown } = after;
     return shown;
   },
 });

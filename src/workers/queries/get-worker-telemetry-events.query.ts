@@ -1,5 +1,6 @@
 import type { IQueryHandler } from '@nestjs/cqrs';
 import { Query, QueryHandler } from '@nestjs/cqrs';
+import { DormouseError } from '../../platform/errors.js';
 import type { CmlTelemetry } from '../gateways/cml-api.port.js';
 import { WorkerTelemetry } from '../gateways/worker-telemetry.js';
 import { WorkerViews } from './worker-views.js';
@@ -23,6 +24,11 @@ export class GetWorkerTelemetryEventsHandler implements IQueryHandler<GetWorkerT
   ) {}
 
   async execute({ awsRegion, workerId, limit }: GetWorkerTelemetryEventsQuery): Promise<CmlTelemetry> {
-    return this.telemetry.readAll(await this.views.get(awsRegion, workerId), limit);
+    const worker = await this.views.get(awsRegion, workerId);
+    if (worker.status !== 'running') {
+      const message = `The worker is ${worker.status}; its CML server answers only while it is running.`;
+      throw new DormouseError('worker_not_running', 409, message);
+    }
+    return this.telemetry.readAll(worker, limit);
   }
 }

@@ -1,6 +1,5 @@
 import type { DatabaseSync, StatementSync } from 'node:sqlite';
 import type { Position } from '../event-store.port.js';
-import { uuidBytes } from './recorded-row.js';
 
 /** So many new ids are gathered before they go into the index: some 2 MB of memory, and 20 ms when they do. */
 const MERGE_AFTER = 8_192;
@@ -31,27 +30,35 @@ export class EventIds {
       `SELECT position, lower(hex(id)) AS id FROM events
        WHERE position > (SELECT CAST(value AS INTEGER) FROM meta WHERE key = 'indexed_to') ORDER BY position`,
     );
-    for (const row of notIndexed.iterate()) this.add(String(row['id']), Number(row['position']));
+    for (const row of notIndexed.iterate()) this.note(String(row['id']), Number(row['position']));
   }
 
-  /** Positions of the events with this id, ascending; several when an append was repeated at a fresh revision. */
-  positionsOf(uuid: string): Position[] {
-    const indexed = this.inIndex.all(uuidBytes(uuid)).map((row) => Number(row['position']));
-    return [...indexed, ...(this.recent.get(keyOf(uuid)) ?? [])];
+  /**
+   * Positions of the events with this id, ascending; several when an append was repeated at a fresh revision, or when
+   * streams share an id.
+   *
+   * @param hex the id's 32 digits, lower case
+   */
+  positionsOf(hex: string): Position[] {
+    const indexed = this.inIndex.all(Buffer.from(hex, 'hex')).map((row) => Number(row['position']));
+    return [...indexed, ...(this.recent.get(hex) ?? [])];
   }
 
   /** Takes note of an event just written; its transaction may still fail, see {@link forgetAfter}. */
-  note(uuid: string, position: Position): void {
-    this.add(keyOf(uuid), position);
+  note(hex: string, position: Position): void {
+    const positions = this.recent.get(hex);
+    if (positions) positions.push(position);
+    else this.recent.set(hex, [position]);
+    this.recentCount++;
   }
 
   /** The transaction that wrote the events after `head` failed. */
   forgetAfter(head: Position): void {
-    for (const [key, positions] of this.recent) {
+    for (const [hex, positions] of this.recent) {
       const kept = positions.filter((position) => position <= head);
       this.recentCount -= positions.length - kept.length;
-      if (kept.length === 0) this.recent.delete(key);
-      else this.recent.set(key, kept);
+      if (kept.length === 0) this.recent.delete(hex);
+      else this.recent.set(hex, kept);
     }
   }
 
@@ -63,8 +70,9 @@ export class EventIds {
   mergeWhenDue(head: Position): (() => void) | undefined {
     if (this.recentCount < this.mergeAfter) return undefined;
     // In the order of the index, neighbours share a page.
-    for (const key of [...this.recent.keys()].sort()) {
-      for (const position of this.recent.get(key) ?? []) this.addToIndex.run(uuidBytes(key), position);
+    for (const hex of [...this.recent.keys()].sort()) {
+      const id = Buffer.from(hex, 'hex');
+      for (const position of this.recent.get(hex) ?? []) this.addToIndex.run(id, position);
     }
     this.setIndexedTo.run(String(head));
     return () => {
@@ -72,15 +80,4 @@ export class EventIds {
       this.recentCount = 0;
     };
   }
-
-  private add(key: string, position: Position): void {
-    const positions = this.recent.get(key);
-    if (positions) positions.push(position);
-    else this.recent.set(key, [position]);
-    this.recentCount++;
-  }
-}
-
-function keyOf(uuid: string): string {
-  return uuid.toLowerCase().replaceAll('-', '');
 }

@@ -2,7 +2,7 @@ import type { DatabaseSync, StatementSync } from 'node:sqlite';
 import type { EventFilter, Position, RecordedEvent } from '../event-store.port.js';
 import type { EventIds } from './event-ids.js';
 import { conditionOf } from './event-filter.js';
-import { charactersOf, COLUMNS, rowsOf, toRecordedEvent } from './recorded-row.js';
+import { charactersOf, COLUMNS, rowsOf, toRecordedEvent, uuidHex } from './recorded-row.js';
 import type { RecordedRow } from './recorded-row.js';
 
 /** So many events are read at a time: enough to be quick, few enough that the largest ones (1 MB each) fit in memory. */
@@ -53,7 +53,7 @@ export class EventReader {
 
   /** The first event with this id in this stream. */
   find(stream: string, uuid: string): RecordedEvent | undefined {
-    for (const position of this.ids.positionsOf(uuid)) {
+    for (const position of this.ids.positionsOf(uuidHex(uuid))) {
       const [row] = rowsOf(this.byPosition, stream, position);
       if (row) return toRecordedEvent(row, stream);
     }

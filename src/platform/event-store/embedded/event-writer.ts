@@ -1,13 +1,17 @@
+import { LRUCache } from 'lru-cache';
 import type { DatabaseSync, StatementSync } from 'node:sqlite';
 import type { Clock } from '../../clock.js';
 import type { SerialisedAppend } from '../event-serialisation.js';
 import { WrongExpectedRevision } from '../event-store.errors.js';
 import type { AppendResult, Position } from '../event-store.port.js';
 import type { EventIds } from './event-ids.js';
-import { uuidBytes } from './recorded-row.js';
+import { uuidHex } from './recorded-row.js';
 
 /** Where an event already lies. */
 type Place = AppendResult;
+
+/** Streams whose last revision is kept in memory; asking SQLite takes as long as writing the event. */
+const MAX_KNOWN_STREAMS = 10_000;
 
 /** Thrown when the answer to a COMMIT does not say whether it took effect. */
 export class CommitFailed extends Error {}
@@ -23,6 +27,7 @@ export class EventWriter {
   private readonly headOfStream: StatementSync;
   private readonly byRevision: StatementSync;
   private readonly byPosition: StatementSync;
+  private readonly knownRevisions = new LRUCache<string, number>({ max: MAX_KNOWN_STREAMS });
   private visibleHead: Position;
 
   constructor(
@@ -36,7 +41,9 @@ export class EventWriter {
       'INSERT INTO events (position, stream, revision, type, recorded_at, id, data, metadata) VALUES (?, ?, ?, ?, ?, ?, ?, ?)',
     );
     this.headOfStream = database.prepare('SELECT max(revision) AS revision FROM events WHERE stream = ?');
-    this.byRevision = database.prepare('SELECT position, hex(id) AS id FROM events WHERE stream = ? AND revision = ?');
+    this.byRevision = database.prepare(
+      'SELECT position, lower(hex(id)) AS id FROM events WHERE stream = ? AND revision = ?',
+    );
     this.byPosition = database.prepare('SELECT revision FROM events WHERE position = ? AND stream = ?');
     const { head } = database.prepare('SELECT max(position) AS head FROM events').get() as { head: number | null };
     this.visibleHead = head ?? 0;
@@ -73,6 +80,7 @@ export class EventWriter {
       // SQLite may have rolled back by itself, on a full disk for one.
       if (this.database.isTransaction) this.database.exec('ROLLBACK');
       this.ids.forgetAfter(before);
+      this.knownRevisions.clear();
       throw error;
     }
   }
@@ -109,16 +117,22 @@ export class EventWriter {
     const { stream } = append;
     let [at, position] = [revision, end];
     for (const { id, type, data, metadata } of append.events) {
-      this.insert.run(++position, stream, ++at, type, recordedAt, uuidBytes(id), data, metadata);
-      this.ids.note(id, position);
+      const hex = uuidHex(id);
+      this.insert.run(++position, stream, ++at, type, recordedAt, Buffer.from(hex, 'hex'), data, metadata);
+      this.ids.note(hex, position);
     }
+    this.knownRevisions.set(stream, at);
     return { revision: at, position };
   }
 
   /** Revision of the last event of a stream, -1 when it does not exist. */
   private revisionOf(stream: string): number {
+    const known = this.knownRevisions.get(stream);
+    if (known !== undefined) return known;
     const { revision } = this.headOfStream.get(stream) as { revision: number | null };
-    return revision ?? -1;
+    if (revision === null) return -1;
+    this.knownRevisions.set(stream, revision);
+    return revision;
   }
 
   /** Where these very events already follow that revision, if they do. */
@@ -127,7 +141,7 @@ export class EventWriter {
     for (const [index, { id }] of events.entries()) {
       const revision = after + 1 + index;
       const found = this.byRevision.get(stream, revision) as { position: number; id: string } | undefined;
-      if (found?.id !== id.replaceAll('-', '').toUpperCase()) return undefined;
+      if (found?.id !== uuidHex(id)) return undefined;
       place = { revision, position: found.position };
     }
     return place;
@@ -146,7 +160,7 @@ export class EventWriter {
 
   /** Where the first event with this id is in this stream. */
   private placeOf(stream: string, id: string): Place | undefined {
-    for (const position of this.ids.positionsOf(id)) {
+    for (const position of this.ids.positionsOf(uuidHex(id))) {
       const found = this.byPosition.get(position, stream) as { revision: number } | undefined;
       if (found) return { revision: found.revision, position };
     }

@@ -48,9 +48,9 @@ export function charactersOf(row: Pick<RecordedRow, 5 | 6>): number {
   return row[5].length + row[6].length;
 }
 
-/** The 16 bytes of a UUID. */
-export function uuidBytes(uuid: string): Uint8Array {
-  return Buffer.from(uuid.replaceAll('-', ''), 'hex');
+/** The 32 digits of a UUID, lower case. */
+export function uuidHex(uuid: string): string {
+  return uuid.replaceAll('-', '').toLowerCase();
 }
 
 function toUuid(hex: string): string {
