@@ -6,9 +6,13 @@ import { Service } from './service.js';
 /** SIGTERM to exit: what has not ended by then is cut off (it is safe to). */
 const STOP_WITHIN_MS = 9_000;
 
-/** The service as a process: starts, listens, and stops cleanly on SIGTERM or SIGINT. */
-async function main(): Promise<void> {
-  const service = await Service.start({ environment: process.env });
+/** The service as a process: starts, listens, and stops cleanly on SIGTERM or SIGINT. What fails ends the process. */
+export async function runService(environment: NodeJS.ProcessEnv): Promise<void> {
+  await serve(environment).catch(fail);
+}
+
+async function serve(environment: NodeJS.ProcessEnv): Promise<void> {
+  const service = await Service.start({ environment });
   const stop = (signal: NodeJS.Signals): void => {
     service.log.info({ signal }, 'service.stopping');
     setTimeout(() => {
@@ -33,10 +37,12 @@ async function main(): Promise<void> {
   }
 }
 
-main().catch((error: unknown) => {
+function fail(error: unknown): never {
   const expected = error instanceof SettingsError || error instanceof DormouseError;
   process.stderr.write(
     `dormouse: ${expected ? messageOf(error) : error instanceof Error ? error.stack : String(error)}\n`,
   );
   process.exit(1);
-});
+}
+
+if (import.meta.main) await runService(process.env);

@@ -1,4 +1,5 @@
 import 'reflect-metadata';
+import { setTimeout as delay } from 'node:timers/promises';
 import { NestFactory } from '@nestjs/core';
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 import type { Logger } from 'pino';
@@ -17,6 +18,9 @@ import { Readiness } from './platform/operations/readiness.js';
 import type { Platform } from './platform/platform.js';
 import { closePlatform, openPlatform } from './platform/platform.js';
 import { ProjectionEngine } from './platform/projections/projection-engine.js';
+
+/** What is in flight when the service is told to stop has so long to end by itself. */
+const FINISH_WITHIN_MS = 5_000;
 
 export interface ServiceOptions {
   readonly environment: NodeJS.ProcessEnv;
@@ -92,11 +96,22 @@ export class Service {
 
   private async shutDown(): Promise<void> {
     this.app.get(Readiness).drain();
-    await this.app.get(JobScheduler).stop();
+    const finished = Promise.all([this.app.get(JobScheduler).stop(), this.intakeEnded()]);
+    await Promise.race([finished, delay(FINISH_WITHIN_MS, undefined, { ref: false })]);
+    // Whatever is still waiting for EC2 or CML is cut off here; what it left undone is settled at the next start.
     await this.app.close();
     await this.app.get(ProjectionEngine).stop();
     await closePlatform(this.platform);
     this.log.info('service.stopped');
+  }
+
+  /** Accepts no more connections; resolves when the last request was answered. */
+  private async intakeEnded(): Promise<void> {
+    const server = this.app.getHttpServer();
+    if (!server.listening) return;
+    const ended = new Promise((resolve) => server.close(resolve));
+    server.closeIdleConnections();
+    await ended;
   }
 
   /** Ready once the read models have reached what was stored at start. */

@@ -19,6 +19,7 @@ export const EXIT = { done: 0, failed: 1, usage: 2, interrupted: 130 } as const;
 
 /** One call of the program: where it prints, what it was told, and how it ends. */
 export class Cli {
+  /** What the command ends with, unless it throws. */
   exitCode: number = EXIT.done;
   private interrupted: AbortSignal | undefined;
 
@@ -33,11 +34,11 @@ export class Cli {
     return this.interrupted;
   }
 
-  /** Opens the service, works with it, closes it. @param work answers the exit code; nothing is 0 */
-  async withService(options: ServiceOptions, work: (api: ServiceApi) => Promise<number | void>): Promise<void> {
+  /** Opens the service, works with it, closes it. */
+  async withService<T>(options: ServiceOptions, work: (api: ServiceApi) => Promise<T>): Promise<T> {
     const api = await openService(options.url, this.environment, this.signal);
     try {
-      this.exitCode = (await work(api)) ?? EXIT.done;
+      return await work(api);
     } finally {
       await api.close();
     }
@@ -88,5 +89,8 @@ export function serviceCommand(
     .description(about.more === undefined ? about.summary : `${about.summary}\n\n${about.more}`)
     .option('--url <url>', 'the service to talk to, e.g. http://127.0.0.1:3000')
     .option('--json', 'print JSON, for programs')
-    .addHelpText('after', `\nExamples:\n${about.examples.map((line) => `  $ ${line}`).join('\n')}\n${ENVIRONMENT_HELP}`);
+    .addHelpText(
+      'after',
+      `\nExamples:\n${about.examples.map((line) => `  $ ${line}`).join('\n')}\n${ENVIRONMENT_HELP}`,
+    );
 }

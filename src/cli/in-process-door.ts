@@ -1,12 +1,8 @@
-import { setTimeout as sleep } from 'node:timers/promises';
 import { pino } from 'pino';
 import { createLogger } from '../platform/observability/logger.js';
 import { Service } from '../service.js';
+import { untilReady } from './readiness.js';
 import type { Door, ServiceRequest, ServiceResponse } from './service-api.js';
-import { CliError } from './service-api.js';
-
-/** Longest wait for the read models to catch up. */
-const READY_WITHIN_MS = 300_000;
 
 /**
  * The service in this process, for the length of one command: it does not listen, and its jobs run only when asked for.
@@ -26,14 +22,18 @@ export class InProcessDoor implements Door {
     environment: NodeJS.ProcessEnv,
     signal: AbortSignal,
   ): Promise<InProcessDoor> {
-    const log = await createLogger(environment['LOG_LEVEL'] || 'warn', false, pino.destination({ dest: 2, sync: true }));
+    const log = await createLogger(
+      environment['LOG_LEVEL'] || 'warn',
+      false,
+      pino.destination({ dest: 2, sync: true }),
+    );
     // It does not listen, so where the service would do so is no matter of this command.
     const service = await Service.start({ environment: { ...environment, HOST: '127.0.0.1' }, schedule: false, log });
     const door = new InProcessDoor(dataDirectory, service);
     // A job that is under way is told to start nothing new, and its request is still answered.
     signal.addEventListener('abort', () => void service.stop(), { once: true });
     try {
-      await door.ready(signal);
+      await untilReady(door, signal);
       return door;
     } catch (error) {
       await door.close();
@@ -57,18 +57,5 @@ export class InProcessDoor implements Door {
 
   close(): Promise<void> {
     return this.service.stop();
-  }
-
-  /** Waits until what is stored is visible: an answer that is behind would be a wrong one. */
-  private async ready(signal: AbortSignal): Promise<void> {
-    const deadline = performance.now() + READY_WITHIN_MS;
-    for (;;) {
-      signal.throwIfAborted();
-      const { status, body } = await this.send({ method: 'GET', path: '/health/ready', headers: {} });
-      if (status === 200) return;
-      const { reasons } = JSON.parse(body) as { reasons: string[] };
-      if (performance.now() > deadline) throw new CliError('not_ready', reasons.join(' '));
-      await sleep(20);
-    }
   }
 }

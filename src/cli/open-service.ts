@@ -29,11 +29,7 @@ export async function openService(
   return new ServiceApi(await doorOf(settings, environment, signal));
 }
 
-async function doorOf(
-  settings: PlatformSettings,
-  environment: NodeJS.ProcessEnv,
-  signal: AbortSignal,
-): Promise<Door> {
+async function doorOf(settings: PlatformSettings, environment: NodeJS.ProcessEnv, signal: AbortSignal): Promise<Door> {
   const deadline = performance.now() + PATIENCE_MS;
   for (;;) {
     signal.throwIfAborted();

@@ -1,5 +1,5 @@
 import { Command } from 'commander';
-import { Cli, EXIT } from './cli.js';
+import { Cli } from './cli.js';
 import { addDemoCommand } from './commands/demo.command.js';
 import { addEventsCommands } from './commands/events.commands.js';
 import { addJobCommand } from './commands/job.command.js';
@@ -84,7 +84,6 @@ Environment (some of it; docs/configuration has all):
     )
     .action(async () => {
       const { runService } = await import('../main.js');
-      const ended = await runService(cli.environment);
-      cli.exitCode = ended ? EXIT.done : EXIT.failed;
+      await runService(cli.environment);
     });
 }

@@ -143,7 +143,11 @@ function fieldLine(error: unknown): string {
 /** The operating system's name for who runs the command, in the characters that a header takes. */
 function nameOfUser(): string {
   try {
-    return userInfo().username.replace(/[^\x21-\x7e]/g, '_').slice(0, 100) || 'unknown';
+    return (
+      userInfo()
+        .username.replace(/[^\x21-\x7e]/g, '_')
+        .slice(0, 100) || 'unknown'
+    );
   } catch {
     // Containers run under user ids that have no name.
     return `uid-${process.getuid?.() ?? 'unknown'}`;

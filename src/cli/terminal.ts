@@ -9,7 +9,7 @@ export interface Terminal {
   /** One line on standard error. */
   err(line: string): void;
   /** Coloured where standard output is a terminal that wants colours (NO_COLOR is honoured). */
-  paint(style: Style | readonly Style[], text: string): string;
+  paint(style: Style, text: string): string;
   /** Replaces the line that `progress` wrote last, on a terminal; a line of its own elsewhere. */
   progress(line: string): void;
   /** True when a person reads standard error. */
@@ -33,7 +33,7 @@ export function processTerminal(): Terminal {
       closeProgress();
       stderr.write(`${line}\n`);
     },
-    paint: (style, text) => styleText(style as Style | Style[], text, { stream: stdout }),
+    paint: (style, text) => styleText(style, text, { stream: stdout }),
     progress: (line) => {
       if (!stdout.isTTY) return void stdout.write(`${line}\n`);
       stdout.write(`\r\u001b[2K${line}`);

@@ -1,5 +1,5 @@
 import { Inject, Module } from '@nestjs/common';
-import type { OnApplicationShutdown } from '@nestjs/common';
+import type { OnModuleDestroy } from '@nestjs/common';
 import type { Logger } from 'pino';
 import { Clock } from '../platform/clock.js';
 import { loadSettings } from '../platform/config/settings.js';
@@ -96,7 +96,7 @@ import { WorkersSettings } from './workers-settings.js';
     WorkerStatusSyncJob,
   ],
 })
-export class WorkersModule implements OnApplicationShutdown {
+export class WorkersModule implements OnModuleDestroy {
   constructor(
     codec: EventCodec,
     projections: ProjectionEngine,
@@ -113,7 +113,8 @@ export class WorkersModule implements OnApplicationShutdown {
     jobs.register(statusSync);
   }
 
-  async onApplicationShutdown(): Promise<void> {
+  /** Before the door is closed, so that requests that wait for CML or EC2 end. */
+  async onModuleDestroy(): Promise<void> {
     await this.cml.close();
     this.ec2.close();
   }

@@ -1,104 +1,24 @@
-import { once } from 'node:events';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { createServer } from 'node:http';
-import type { IncomingMessage, RequestListener, Server, ServerResponse } from 'node:http';
-import { createServer as createTlsServer } from 'node:https';
-import type { AddressInfo } from 'node:net';
+import type { ServerResponse } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, describe, expect, it } from '@jest/globals';
-import { pino } from 'pino';
-import { ManualClock } from '../../src/platform/clock.js';
 import { selfSignedIdentity } from '../../src/simulated-lab/self-signed.js';
-import { NO_TELEMETRY_SEEN } from '../../src/workers/domain/telemetry.js';
-import { HttpCmlApi } from '../../src/workers/gateways/cml-api.http.js';
-import type { HttpCmlApiOptions } from '../../src/workers/gateways/cml-api.http.js';
-import { TelemetryUnavailable } from '../../src/workers/gateways/cml-api.port.js';
-import type { CmlTelemetry, TelemetryQuestion } from '../../src/workers/gateways/cml-api.port.js';
-import { TelemetryParser } from '../../src/workers/gateways/telemetry-parser.js';
+import {
+  EVENTS,
+  PASSWORD,
+  QUESTION,
+  SERVICE_ID,
+  TestCml,
+  answer,
+  client,
+  closeOpened,
+  failureOf,
+  opened,
+} from '../support/test-cml.js';
+import type { Handler } from '../support/test-cml.js';
 
-const NOW = Date.UTC(2025, 10, 19, 12);
-const PASSWORD = 'correct horse battery';
-const SERVICE_ID = '7c9e6679-7425-40de-944b-e07fc1f90ae7';
-const EVENTS = [
-  { category: 'start_lab', timestamp: '2025-11-19T11:00:00', data: { lab_id: 'a' } },
-  { category: 'user_activity', timestamp: '2025-11-19T11:30:00', data: { user_id: SERVICE_ID } },
-  { category: 'system_stats', timestamp: '2025-11-19T11:59:00', data: {} },
-];
-const QUESTION: TelemetryQuestion = {
-  now: NOW,
-  memory: NO_TELEMETRY_SEEN,
-  rule: { categories: ['start_lab', 'user_activity'], excludedUserPattern: '^00000000-0000-.*' },
-  keep: 10,
-};
-
-/** What a test opened; closed after it. */
-const opened: (() => Promise<void> | void)[] = [];
-afterEach(async () => {
-  for (const close of opened.splice(0).reverse()) await close();
-});
-
-type Handler = (request: IncomingMessage, response: ServerResponse, body: string) => void;
-
-/** A CML of the test's own. Paths are below the API's base; what a test does not say is CML's usual behaviour. */
-class TestCml {
-  readonly logins: string[] = [];
-  readonly requests: string[] = [];
-  constructor(
-    readonly address: string,
-    readonly handlers: Record<string, Handler>,
-  ) {}
-
-  static async start(handlers: Record<string, Handler> = {}, tls?: { key: string; cert: string }): Promise<TestCml> {
-    const listener: RequestListener = (request, response) => void cml.serve(request, response);
-    const server: Server = tls ? createTlsServer(tls, listener) : createServer(listener);
-    server.listen(0, '127.0.0.1');
-    await once(server, 'listening');
-    const { port } = server.address() as AddressInfo;
-    const cml = new TestCml(`${tls ? 'https' : 'http'}://127.0.0.1:${port}`, handlers);
-    opened.push(() => {
-      server.closeAllConnections();
-      server.close();
-    });
-    return cml;
-  }
-
-  private async serve(request: IncomingMessage, response: ServerResponse): Promise<void> {
-    let body = '';
-    for await (const chunk of request) body += String(chunk);
-    const path = (request.url ?? '').replace(/^.*\/api\/v0/, '');
-    this.requests.push(request.url ?? '');
-    if (request.method === 'POST') this.logins.push(body);
-    const handler = this.handlers[path];
-    if (handler) handler(request, response, body);
-    else if (path === '/authenticate') answer(response, 200, `token-${this.logins.length}`);
-    else if (path === '/telemetry/events') answer(response, 200, EVENTS);
-    else answer(response, 404, { code: 404, description: 'no such path' });
-  }
-}
-
-function answer(response: ServerResponse, status: number, body: unknown): void {
-  response.writeHead(status, { 'content-type': 'application/json' }).end(JSON.stringify(body));
-}
-
-function client(options: Partial<HttpCmlApiOptions> = {}, log: string[] = []): HttpCmlApi {
-  const logger = pino({ level: 'warn' }, { write: (line: string) => void log.push(line) });
-  const defaults = { username: 'dormouse', password: PASSWORD, verifyTls: true, requestTimeoutMs: 5_000 };
-  const api = new HttpCmlApi({ ...defaults, excludeOwnActivity: false, ...options }, logger, new ManualClock(NOW));
-  opened.push(() => api.close());
-  return api;
-}
-
-/** The failure of a reading, which has to fail, and never says a secret. */
-async function failureOf(reading: Promise<CmlTelemetry>): Promise<TelemetryUnavailable> {
-  const failure: unknown = await reading.then(
-    () => new Error('It did not fail.'),
-    (error: unknown) => error,
-  );
-  if (!(failure instanceof TelemetryUnavailable)) throw failure;
-  expect(failure.message).not.toMatch(new RegExp(`${PASSWORD}|token-\\d`));
-  return failure;
-}
+afterEach(closeOpened);
 
 describe('logging in', () => {
   it('sends the credentials once, and the token with every reading', async () => {
@@ -353,91 +273,5 @@ describe('TLS', () => {
     const cml = await TestCml.start();
     const failure = await failureOf(client().readTelemetry(cml.address.replace('http', 'https'), QUESTION));
     expect(failure).toMatchObject({ failure: 'tls' });
-  });
-});
-
-describe('a large answer', () => {
-  const large = Array.from({ length: 30_000 }, (_, i) => ({
-    category: i % 3 === 0 ? 'start_lab' : 'user_activity',
-    timestamp: new Date(NOW - i * 1_000).toISOString(),
-    data: { user_id: i % 2 === 0 ? '00000000-0000-4000-a000-000000000000' : `ärger-${i}` },
-  }));
-  const slowPattern = { ...QUESTION, rule: { ...QUESTION.rule, excludedUserPattern: '^(.+)+,$' } };
-  const badPattern = { ...QUESTION, rule: { ...QUESTION.rule, excludedUserPattern: '(' } };
-  const telemetry: Handler = (_, response) => answer(response, 200, large);
-
-  /** The thread's source, compiled as it loads: the same program that the build compiles. */
-  function threadFile(): URL {
-    const hooks = new URL('../support/typescript-hooks.mjs', import.meta.url).href;
-    const source = new URL('../../src/workers/gateways/telemetry-parser.worker.ts', import.meta.url).href;
-    const program = `import '${hooks}'; await import('${source}');`;
-    return new URL(`data:text/javascript,${encodeURIComponent(program)}`);
-  }
-
-  const expected = {
-    total: 30_000,
-    malformed: 0,
-    newCount: large.filter(({ category, data }) => category === 'start_lab' || data.user_id.startsWith('ä')).length,
-    lastActivityAt: NOW,
-  };
-
-  it.each([
-    ['in this thread', null],
-    ['in the parsing thread', threadFile()],
-  ])('is read %s', async (_, file) => {
-    const cml = await TestCml.start({ '/telemetry/events': telemetry });
-    const api = client({ parser: new TelemetryParser({ threadFile: file }) });
-    const readings = await Promise.all([1, 2, 3].map(() => api.readTelemetry(cml.address, QUESTION)));
-    for (const reading of readings) {
-      expect(reading).toMatchObject(expected);
-      expect(reading.newEvents.map(({ timestamp }) => Date.parse(timestamp)).slice(0, 2)).toEqual([NOW, NOW - 1_000]);
-    }
-  });
-
-  it.each([
-    ['not_json', `[${'{"category": "x"},'.repeat(100_000)}`],
-    ['not_json', `[${'{"category": "x"},'.repeat(100_000)} oh`],
-    ['not_array', `{"events": "${'x'.repeat(2_000_000)}"}`],
-  ])('that is %s is refused by the parsing thread, which goes on', async (failure, body) => {
-    let text = body;
-    const cml = await TestCml.start({ '/telemetry/events': (_, response) => void response.end(text) });
-    const api = client({ parser: new TelemetryParser({ threadFile: threadFile() }) });
-    expect(await failureOf(api.readTelemetry(cml.address, QUESTION))).toMatchObject({ failure });
-    text = JSON.stringify(large);
-    expect(await api.readTelemetry(cml.address, QUESTION)).toMatchObject(expected);
-  });
-
-  it.each([
-    ['crashes', badPattern],
-    ['is stuck', slowPattern],
-  ])('under which the parsing thread %s fails alone, and the next one starts another thread', async (_, question) => {
-    const log: string[] = [];
-    const cml = await TestCml.start({ '/telemetry/events': telemetry });
-    const api = client({ parser: new TelemetryParser({ threadFile: threadFile(), patienceMs: 2_000 }) }, log);
-    expect(await failureOf(api.readTelemetry(cml.address, question))).toMatchObject({ failure: 'parser_failed' });
-    expect(log.join()).toMatch(/could not be parsed/);
-    expect(await api.readTelemetry(cml.address, QUESTION)).toMatchObject(expected);
-  });
-
-  it('is read again after the parsing thread was ended for idleness', async () => {
-    const cml = await TestCml.start({ '/telemetry/events': telemetry });
-    const api = client({ parser: new TelemetryParser({ threadFile: threadFile(), idleMs: 1 }) });
-    for (let round = 0; round < 2; round += 1) {
-      expect(await api.readTelemetry(cml.address, QUESTION)).toMatchObject(expected);
-      await new Promise((resolve) => setTimeout(resolve, 20));
-    }
-  });
-
-  it('that is being read when the client closes fails', async () => {
-    const started = Promise.withResolvers<void>();
-    const half: Handler = (_, response) => {
-      response.write(JSON.stringify(large).slice(0, 2_000_000), () => started.resolve());
-    };
-    const cml = await TestCml.start({ '/telemetry/events': half });
-    const api = client({ parser: new TelemetryParser({ threadFile: threadFile() }) });
-    const failing = failureOf(api.readTelemetry(cml.address, QUESTION));
-    await started.promise;
-    await api.close();
-    expect(['unreachable', 'parser_failed']).toContain((await failing).failure);
   });
 });

@@ -42,12 +42,7 @@ async function runJob(cli: Cli, name: string, options: { url?: string }): Promis
   const clock = new SystemClock();
   const startedAt = clock.now();
   try {
-    let record: JobRecord | undefined;
-    await cli.withService(options, async (api) => {
-      record = await api.post<JobRecord>(`/jobs/${segment(name)}/run`);
-    });
-    if (record) return record;
-    throw new Error('The service was not asked.');
+    return await cli.withService(options, (api) => api.post<JobRecord>(`/jobs/${segment(name)}/run`));
   } catch (error) {
     const { code, message, lines } = failureOf(error);
     const finishedAt = clock.now();

@@ -76,6 +76,15 @@ export class AggregateStore {
     return (await this.catchUp(aggregate, `${aggregate.category}-${id}`)) as Loaded<S>;
   }
 
+  /** True when a command whose sender may repeat it has written before; `transact` then answers with what it wrote. */
+  async wasCarriedOut(
+    { category }: Pick<Aggregate<unknown, DomainEvent>, 'category'>,
+    id: string,
+    { repeatable, commandId }: CommandContext,
+  ): Promise<boolean> {
+    return repeatable && (await this.events.findEvent(`${category}-${id}`, eventIdOf(commandId, 0))) !== undefined;
+  }
+
   /**
    * Decides on the aggregate and appends what was decided. A command that was carried out before (same command id)
    * writes nothing and answers with what it wrote then.

@@ -72,6 +72,8 @@ export function prepareHttp(
     done();
   });
 
+  // JSON only: whatever else comes with a body is 415. Fastify would take text as it is.
+  fastify.removeContentTypeParser('text/plain');
   fastify.addContentTypeParser(
     'application/json',
     { parseAs: 'string', bodyLimit: settings.HTTP_BODY_LIMIT },

@@ -30,20 +30,13 @@ const TITLES: Readonly<Record<number, string>> = {
   503: 'Service Unavailable',
 };
 
-/** The codes of errors that Fastify finds before a route is reached. */
-const FASTIFY_CODES: Readonly<Record<string, string>> = {
-  FST_ERR_CTP_BODY_TOO_LARGE: 'body_too_large',
-  FST_ERR_CTP_INVALID_MEDIA_TYPE: 'unsupported_media_type',
-  FST_ERR_CTP_INVALID_CONTENT_LENGTH: 'invalid_content_length',
-};
-
 /** Turns whatever was thrown into a problem document. Unexpected errors are logged whole and answered without details. */
 export function problemOf(error: unknown): Problem {
   if (error instanceof DormouseError) return problem(error.status, error.code, error.message, error.details);
   if (error instanceof HttpException) return ofStatus(error.getStatus(), error.message);
-  const { statusCode, code } = (error ?? {}) as { statusCode?: unknown; code?: unknown };
+  const { statusCode } = (error ?? {}) as { statusCode?: unknown };
   if (typeof statusCode === 'number' && statusCode >= 400 && statusCode < 500) {
-    return problem(statusCode, FASTIFY_CODES[String(code)] ?? codeOf(statusCode), messageOf(error));
+    return problem(statusCode, codeOf(statusCode), messageOf(error));
   }
   return problem(
     500,

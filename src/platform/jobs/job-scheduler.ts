@@ -93,10 +93,12 @@ export class JobScheduler {
     if (scheduled.waiting) return scheduled.waiting;
     if (!scheduled.running) return this.begin(scheduled);
     const { running } = scheduled;
-    scheduled.waiting = running.then(() => {
+    const next = () => {
       scheduled.waiting = undefined;
       return this.begin(scheduled);
-    });
+    };
+    // Whether or not the present run could be recorded, the next one takes place.
+    scheduled.waiting = running.then(next, next);
     return scheduled.waiting;
   }
 
@@ -158,7 +160,8 @@ export class JobScheduler {
           `job/${job.name}`,
           (lease) => {
             const signal = AbortSignal.any([this.stopping.signal, lease.lost]);
-            const nextRunAt = Math.max(scheduled.nextRunAt ?? 0, startedAt + job.intervalSeconds * 1000);
+            const planned = scheduled.nextRunAt ?? 0;
+            const nextRunAt = planned > startedAt ? planned : startedAt + job.intervalSeconds * 1000;
             return job.run({ context, nextRunAt, signal });
           },
           this.stopping.signal,

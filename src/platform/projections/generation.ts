@@ -87,23 +87,18 @@ export class Generation {
   }
 
   /**
-   * Tries a parked stream again, from the event that failed up to where this generation is. Documents are written as
-   * it goes, the stream is released last: interrupted, it is parked as before, and what was applied is not again.
+   * Tries a parked stream again, from the event that failed up to where this generation is. What comes of it, the
+   * documents and that the stream is parked no longer or elsewhere, is one commit.
    */
   async replay(record: ParkedStream, write: WriteContext): Promise<ReplayOutcome> {
     const changes = this.parked.change();
     changes.release(record.stream);
-    let applied = 0;
-    for await (const events of this.heldBack(record)) {
-      const fold = this.fold(changes, record);
-      await fold.fold(events, write.signal);
-      await this.commit(fold.writes(), [], write);
-      applied += fold.applied;
-      this.documents += fold.documentsAdded;
-    }
-    await this.commit([], changes.writes(), write);
+    const fold = this.fold(changes, record);
+    for await (const events of this.heldBack(record)) await fold.fold(events, write.signal);
+    await this.commit(fold.writes(), changes.writes(), write);
     changes.accept();
-    return { applied, parked: this.parked.get(record.stream) ?? null };
+    this.documents += fold.documentsAdded;
+    return { applied: fold.applied, parked: this.parked.get(record.stream) ?? null };
   }
 
   /** Leaves an event out from now on. */

@@ -90,6 +90,7 @@ describe('parking', () => {
         },
       },
     ],
+    // What the types forbid can still be written without them.
     ['makes no document', { type: 'Noted', data: { text: 'x' } }, { apply: () => undefined as unknown as null }],
   ])(
     'parks the stream of an event that %s',
@@ -106,13 +107,15 @@ describe('parking', () => {
   );
 
   it('parks a stream that changes the document of another one', async () => {
-    const engine = await test.started({ ...notesProjection(), documentId: () => 'all' });
     await test.note('a', '1');
     await test.note('b', '2');
+    const engine = await test.started({ ...notesProjection(), documentId: () => 'all' });
     await engine.caughtUp();
-    const parked = await engine.parkedStreams();
-    if (parked.length > 0)
-      expect(parked).toMatchObject([{ stream: 'note-b', error: expect.stringContaining('one stream') }]);
+    expect(await test.served(engine)).toEqual({ all: ['1'] });
+    const [parked, ...others] = await engine.parkedStreams();
+    expect(others).toEqual([]);
+    expect(parked?.stream).toBe('note-b');
+    expect(parked?.error).toContain('one stream');
   });
 
   it('shows a parked stream with the event that failed', async () => {
@@ -214,7 +217,9 @@ describe('parking', () => {
     await expect(engine.retryParked('notes', 'note-a')).rejects.toMatchObject({ code: 'read_model_store_unavailable' });
     await test.note('a', 'a4');
     await engine.caughtUp();
-    await engine.retryParked('notes', 'note-a');
+    const parked = await engine.parkedStreams();
+    expect(parked).toHaveLength(fault === 'answer_lost' ? 0 : 1);
+    for (const { stream } of parked) await engine.retryParked('notes', stream);
     expect(await test.served(engine)).toEqual(test.folded());
   });
 });

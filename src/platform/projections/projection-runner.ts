@@ -34,6 +34,8 @@ export class ProjectionRunner {
   private activity: ProjectionActivity = 'stopped';
   private lastError: ProjectionStatus['last_error'] = null;
   private failures = 0;
+  /** While waiting for the lease: long enough to say that another instance has it. */
+  private runsElsewhere = false;
   private session: ProjectionSession | undefined;
   /** As last seen in the store, or as this instance made it. */
   private seen: ProjectionState | undefined;
@@ -103,17 +105,18 @@ export class ProjectionRunner {
    * Runs `work` with the projection's lease: that of the loop, or its own when the loop does not run here.
    *
    * @throws {ProjectionRunsElsewhere} another instance holds the lease
-   * @throws {ProjectionNotReady} the loop is between two attempts
+   * @throws {ProjectionNotReady} the loop is still opening what is stored, or waits to try again
    */
   async withSession<T>(work: (session: ProjectionSession) => Promise<T>): Promise<T> {
     const { name } = this.projection;
     if (this.session && !this.session.signal.aborted) return await work(this.session);
-    if (this.running && this.activity !== 'waiting') throw new ProjectionNotReady(name);
+    if (this.running && !this.runsElsewhere) throw new ProjectionNotReady(name);
     const lease = await this.context.leases.tryAcquire(this.leaseName);
-    if (!lease) throw this.running && this.lastError ? new ProjectionNotReady(name) : new ProjectionRunsElsewhere(name);
+    if (!lease) throw new ProjectionRunsElsewhere(name);
     const end = new AbortController();
     try {
       const session = await this.open(lease, end.signal);
+      session.serve();
       return await work(session);
     } finally {
       end.abort(new Error('The operation is over.'));
@@ -160,20 +163,39 @@ export class ProjectionRunner {
     const signal = AbortSignal.any([stop, lease.lost, end.signal]);
     const session = await this.open(lease, signal);
     this.session = session;
+    session.serve();
     opened();
     try {
       this.activity = 'catching_up';
       if (await session.mustRebuild()) await this.rebuildIn(session);
-      return await followEvents(session, ({ live, events }) => {
-        this.activity = live ? 'live' : 'catching_up';
-        if (events.length > 0 || live) this.recovered();
-      });
+      for (;;) await this.follow(session);
     } finally {
       this.seen = session.state;
       this.session = undefined;
       end.abort(new Error('The session is over.'));
       await session.settled();
       await session.flush();
+    }
+  }
+
+  /**
+   * Follows the events until the subscription ends, and waits before the next one. That alone does not end the session,
+   * nor what else goes on in it; a commit that failed does.
+   *
+   * @throws the reason of the session's end
+   */
+  private async follow(session: ProjectionSession): Promise<void> {
+    try {
+      await followEvents(session, ({ live, events }) => {
+        this.activity = live ? 'live' : 'catching_up';
+        if (events.length > 0 || live) this.recovered();
+      });
+    } catch (error) {
+      session.signal.throwIfAborted();
+      this.failed(error);
+      this.activity = 'waiting';
+      await pause(backoff(this.failures, this.context.options), session.signal);
+      session.signal.throwIfAborted();
     }
   }
 
@@ -206,6 +228,7 @@ export class ProjectionRunner {
     } finally {
       acquired.abort();
       await following;
+      this.runsElsewhere = false;
     }
   }
 
@@ -213,6 +236,7 @@ export class ProjectionRunner {
     for (;;) {
       await pause(this.context.options.followEveryMs, signal);
       if (signal.aborted) return;
+      this.runsElsewhere = true;
       try {
         const state = await this.loadState();
         if (state && !signal.aborted) await this.show(state);

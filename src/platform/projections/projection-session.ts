@@ -34,7 +34,7 @@ export class ProjectionSession {
   readonly projection: Projection;
   readonly signal: AbortSignal;
   /** Aborts when something failed after which memory and store may differ: the session must be opened anew. */
-  readonly broken = new AbortController();
+  private readonly broken = new AbortController();
   private readonly turn = pLimit(1);
   private operation: string | undefined;
 
@@ -73,8 +73,12 @@ export class ProjectionSession {
     const session = new ProjectionSession(start, state, generation, skipped);
     if (!usable) await session.commitState(state);
     await session.removeLeftovers();
-    start.view.show(documents, checkpoint);
     return session;
+  }
+
+  /** From now on queries see its documents. */
+  serve(): void {
+    this.start.view.show(this.generation.collection, this.generation.position);
   }
 
   /** The generation in use. */
@@ -138,10 +142,10 @@ export class ProjectionSession {
     };
   }
 
-  /** Applies events to the documents in use. */
+  /** Applies events to the documents in use. What fails here ends the session. */
   applyLive(batch: EventBatch): Promise<void> {
     return this.exclusive(async () => {
-      await this.generation.apply(batch, this.activeWrite());
+      await this.orBreak(() => this.generation.apply(batch, this.activeWrite()));
       this.start.view.applied.value = this.generation.position;
     });
   }
@@ -188,15 +192,9 @@ export class ProjectionSession {
   async switchTo(next: Generation): Promise<void> {
     const { collection: retired } = this.current;
     const state = { ...this.current, ...next.name, checkpoint: next.position };
-    try {
-      await this.commitState(state);
-    } catch (error) {
-      // It may have been written all the same.
-      this.broken.abort(error);
-      throw error;
-    }
+    await this.orBreak(() => this.commitState(state));
     this.generation = next;
-    this.start.view.show(next.collection, next.position);
+    this.serve();
     this.context.log.info({ projection: this.projection.name, ...next.name, retired }, 'projection.switched');
     void this.retire();
   }
@@ -239,13 +237,18 @@ export class ProjectionSession {
       this.refuseWhenOutdated();
       const record = this.generation.parked.get(stream);
       if (!record) throw new StreamNotParked(this.projection.name, stream);
-      try {
-        return await work(record);
-      } catch (error) {
-        this.broken.abort(error);
-        throw error;
-      }
+      return await this.orBreak(() => work(record));
     });
+  }
+
+  /** A write that failed may have been made all the same, so memory is void and the session over. */
+  private async orBreak<T>(work: () => Promise<T>): Promise<T> {
+    try {
+      return await work();
+    } catch (error) {
+      this.broken.abort(error);
+      throw error;
+    }
   }
 
   private skippedBecauseOf({ stream, revision, position, event_id, event_type, error }: ParkedStream): SkippedEvent {

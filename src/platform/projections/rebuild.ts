@@ -1,6 +1,7 @@
 import { messageOf } from '../errors.js';
 import type { Position } from '../event-store/event-store.port.js';
 import { catchUp } from './catch-up.js';
+import type { CatchUpLimits } from './catch-up.js';
 import type { Generation } from './generation.js';
 import type { ProjectionSession } from './projection-session.js';
 import { RebuildCheckFailed } from './projection.errors.js';
@@ -53,8 +54,9 @@ export class Rebuild {
       const next = await session.newGeneration();
       await this.readOn(next);
       await session.exclusive(async () => {
-        // What has come since; the live loop stands still meanwhile.
-        await this.readOn(next);
+        // What has come since, up to where the live loop stands still meanwhile.
+        const alone = await session.mustRebuild();
+        await this.readOn(next, alone ? {} : { upTo: () => session.active.position });
         await this.check(next);
         await session.switchTo(next);
       });
@@ -67,11 +69,12 @@ export class Rebuild {
     }
   }
 
-  private async readOn(next: Generation): Promise<void> {
+  private async readOn(next: Generation, limits: CatchUpLimits = {}): Promise<void> {
     const { session } = this;
     const { context, projection } = session;
     this.update({ head: await context.events.head() });
     await catchUp(next, context, projection, session.scratchWrite, {
+      ...limits,
       onPage: async ({ events }) => {
         const { position, documents } = next;
         const head = await context.events.head();

@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { eventually } from '../../../test/support/eventually.js';
 import { notesProjection, ProjectionFixture } from '../../../test/support/projection-fixture.js';
@@ -51,7 +52,10 @@ describe('rebuilding a projection', () => {
     const handle = await engine.rebuild('notes');
     let running = true;
     void handle.done.finally(() => (running = false));
-    for (let i = 0; running || i < 40; i++) await test.note(`n${i % 9}`, `late ${i}`);
+    for (let i = 0; running || i < 40; i++) {
+      await test.note(`n${i % 9}`, `late ${i}`);
+      await nextTurn();
+    }
     await handle.done;
     await engine.caughtUp();
     expect(await test.served(engine)).toEqual(test.folded());
@@ -129,6 +133,7 @@ describe('rebuilding a projection', () => {
       const view = engine.view<Notes>('notes');
       for (let done = false; !done;) {
         done = (await engine.status())[0]?.active_version === 2;
+        await nextTurn();
         const texts = (await view.find({})).flatMap(({ document }) => document.texts);
         expect(texts).toHaveLength(50);
         expect(new Set(texts.map((text) => text.endsWith('(v2)'))).size).toBe(1);
@@ -162,7 +167,7 @@ describe('rebuilding a projection', () => {
       await old.skipParked('notes', 'note-n1');
       await old.stop();
       const engine = await test.started(notesProjection(new Set(), 2));
-      await engine.caughtUp();
+      await eventually('version 2 is in use', async () => (await engine.status())[0]?.active_version === 2);
       expect(await test.served(engine)).toEqual(test.folded(new Set(), 2));
     });
   });
@@ -270,7 +275,10 @@ describe('rebuilding a projection', () => {
       await engine.caughtUp();
       let running = true;
       const verifying = engine.verify('notes').finally(() => (running = false));
-      for (let i = 0; running; i++) await test.note(`n${i % 9}`, `late ${i}`);
+      for (let i = 0; running; i++) {
+        await test.note(`n${i % 9}`, `late ${i}`);
+        await nextTurn();
+      }
       expect(await verifying).toMatchObject({ equal: true });
     });
   });

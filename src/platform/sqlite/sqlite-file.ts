@@ -42,11 +42,16 @@ const PROBES_PER_TABLE = 32;
  * through a connection that cannot write; one that is refused is left as it was. A file of zero bytes is a new one.
  * Open a file once in a process: judging its bytes gives up the locks that this process already has on it.
  *
+ * @param fullCheckBytes size up to which every page is looked at; larger files are probed
  * @throws {StoreFileRefused} `newer_format`, `foreign`, `damaged`, `in_use`, `not_writable`
  */
-export function openSqliteFile(path: string, format: SqliteFormat): DatabaseSync {
+export function openSqliteFile(
+  path: string,
+  format: SqliteFormat,
+  fullCheckBytes: number = FULL_CHECK_BYTES,
+): DatabaseSync {
   if (isNew(path, format)) createFile(path, format);
-  else examine(path, format);
+  else examine(path, format, fullCheckBytes);
   return openForWriting(path, format);
 }
 
@@ -111,7 +116,7 @@ function syncDirectory(directory: string): void {
 }
 
 /** @throws {StoreFileRefused} when the file is not one that this program may open */
-function examine(path: string, format: SqliteFormat): void {
+function examine(path: string, format: SqliteFormat, fullCheckBytes: number): void {
   try {
     accessSync(path, constants.R_OK | constants.W_OK);
     accessSync(dirname(path), constants.R_OK | constants.W_OK | constants.X_OK);
@@ -129,7 +134,7 @@ function examine(path: string, format: SqliteFormat): void {
   } else {
     checkLength(path, format, file.header, file.size);
   }
-  checkContent(path, format, { hasLog, everyPage: file.size <= FULL_CHECK_BYTES });
+  checkContent(path, format, { hasLog, everyPage: file.size <= fullCheckBytes });
 }
 
 function checkMarks(path: string, format: SqliteFormat, header: SqliteHeader): void {

@@ -28,10 +28,14 @@ export class DeregisterWorkerHandler implements ICommandHandler<DeregisterWorker
   ) {}
 
   async execute({ workerId, awsRegion, context }: DeregisterWorkerCommand): Promise<{ position: Position | null }> {
-    await this.workers.get(workerId, awsRegion);
     return this.power.exclusively(workerId, async () => {
-      await this.power.settle(workerId, context);
-      const { position } = await this.workers.transact(workerId, stepOf(context, 'deregister'), (state) =>
+      const step = stepOf(context, 'deregister');
+      // A command that is repeated finds the worker gone, because it did that itself.
+      if (!(await this.workers.wasCarriedOut(workerId, step))) {
+        await this.workers.get(workerId, awsRegion);
+        await this.power.settle(workerId, context);
+      }
+      const { position } = await this.workers.transact(workerId, step, (state) =>
         deregisterWorker(state, context.actor, this.clock.now()),
       );
       return { position };

@@ -82,6 +82,7 @@ export class DetectWorkerIdleHandler implements ICommandHandler<DetectWorkerIdle
     const updated = await this.commandBus.execute(
       new UpdateWorkerActivityCommand(workerId, reading, check, stepOf(context, 'update activity')),
     );
+    await this.lastCheckErrors.clear(workerId);
     this.metrics.checks.inc({ reason: updated.idle.reason });
     this.logDecision(worker.state, updated);
     return updated.due ? this.pause(command, updated) : this.result(workerId, updated);
@@ -106,12 +107,7 @@ export class DetectWorkerIdleHandler implements ICommandHandler<DetectWorkerIdle
           { worker_id, name, failure: error.failure, error: error.message },
           'worker.telemetry_unavailable',
         );
-        await this.lastCheckErrors.put(worker_id, {
-          at: this.clock.now(),
-          code: error.code,
-          failure: error.failure,
-          message: error.message,
-        });
+        await this.lastCheckErrors.put(worker_id, this.clock.now(), error);
       }
       throw error;
     }
@@ -128,12 +124,14 @@ export class DetectWorkerIdleHandler implements ICommandHandler<DetectWorkerIdle
     });
     const done = await this.commandBus.execute(pause);
     const { state } = await this.workers.get(workerId);
-    const notActedBecause = done.paused ? null : (done.abandonedBecause ?? 'no_longer_due');
+    const notActedBecause = done.changed
+      ? null
+      : (done.abandonedBecause ?? (done.paused ? 'not_running' : 'no_longer_due'));
     const idle = done.abandonedBecause === 'recent_activity' ? this.decide(state, true) : updated.idle;
     return {
       worker: state,
       idle,
-      paused: done.paused && done.changed,
+      paused: done.changed,
       notActedBecause,
       check: updated.recorded,
       position: done.position ?? updated.position,

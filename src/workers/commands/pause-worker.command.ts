@@ -6,12 +6,14 @@ import type { CommandContext } from '../../platform/commands/command-context.js'
 import { stepOf } from '../../platform/commands/command-context.js';
 import type { Position } from '../../platform/event-store/event-store.port.js';
 import { messageOf } from '../../platform/errors.js';
-import { abandonPause, recordActivity, requestPause } from '../domain/cml-worker.decisions.js';
+import { recordActivity } from '../domain/activity-check.js';
+import { abandonPause, requestPause } from '../domain/cml-worker.decisions.js';
 import type { PauseAbandonedReason } from '../domain/cml-worker.events.js';
 import type { CMLWorkerState, PauseIntent } from '../domain/cml-worker.js';
 import type { TelemetryReading } from '../domain/telemetry.js';
 import { TelemetryUnavailable } from '../gateways/cml-api.port.js';
 import { WorkerTelemetry } from '../gateways/worker-telemetry.js';
+import { LastCheckErrors } from '../projections/last-check-errors.js';
 import { WorkersSettings, idleSettingsOf } from '../workers-settings.js';
 import { WorkerPower } from './worker-power.js';
 import type { LoadedWorker } from './workers.repository.js';
@@ -20,7 +22,7 @@ import { WorkersRepository } from './workers.repository.js';
 export interface PauseWorkerResult {
   /** True when the worker is down now, whoever did it. */
   readonly paused: boolean;
-  /** False when there was nothing to do, because the worker was down or an auto-pause was no longer due. */
+  /** False when this command did not pause it: it was down already, or the pause was not due or abandoned. */
   readonly changed: boolean;
   readonly abandonedBecause: PauseAbandonedReason | null;
   readonly position: Position | null;
@@ -48,6 +50,7 @@ export class PauseWorkerHandler implements ICommandHandler<PauseWorkerCommand> {
     private readonly workers: WorkersRepository,
     private readonly power: WorkerPower,
     private readonly telemetry: WorkerTelemetry,
+    private readonly lastCheckErrors: LastCheckErrors,
     private readonly clock: Clock,
     @Inject(WorkersSettings) private readonly settings: WorkersSettings,
   ) {}
@@ -58,7 +61,7 @@ export class PauseWorkerHandler implements ICommandHandler<PauseWorkerCommand> {
   }
 
   private async pause({ workerId, awsRegion, reason, context }: PauseWorkerCommand): Promise<PauseWorkerResult> {
-    await this.power.settle(workerId, context);
+    await this.power.settle(workerId, context, reason === 'manual' ? 'pause' : undefined);
     const requested = await this.workers.transact(workerId, stepOf(context, 'request pause'), (state) =>
       requestPause(state, {
         pauseId: context.commandId,
@@ -70,36 +73,28 @@ export class PauseWorkerHandler implements ICommandHandler<PauseWorkerCommand> {
     );
     const pause = pendingPause(requested.state);
     if (!pause) {
-      return {
-        paused: isPowerDown(requested.state),
-        changed: false,
-        abandonedBecause: null,
-        position: requested.position,
-      };
+      const paused = isPowerDown(requested.state);
+      // A command that is repeated after its pause was recorded answers as it did then.
+      return { paused, changed: paused && requested.repeated, abandonedBecause: null, position: requested.position };
     }
-    const refusedBy = await this.lastLook(workerId, awsRegion, pause, context);
-    if (refusedBy) return refusedBy;
+    if (pause.reason === 'idle_timeout') {
+      const overtaken = await this.activitySince(workerId, awsRegion, pause, context);
+      if (overtaken) return overtaken;
+    }
+    return this.stop(workerId, pause, context);
+  }
+
+  /** A resume that was asked for since the intent wins. Nothing waits between this last look and the stop. */
+  private async stop(workerId: string, pause: PauseIntent, context: CommandContext): Promise<PauseWorkerResult> {
     const { state } = await this.workers.get(workerId);
-    const outcome = await this.power.carryOutPause(state, pause, context);
+    const resumeAsked = state.power.kind === 'pausing' && state.power.resume !== null;
+    const outcome = resumeAsked
+      ? await this.power.abandonPause(state, pause, 'resume_requested', null, context)
+      : await this.power.carryOutPause(state, pause, context);
     return { ...outcome, changed: outcome.paused };
   }
 
-  /** Activity or a resume that lands between the decision and the stop wins. */
-  private async lastLook(
-    workerId: string,
-    awsRegion: string | undefined,
-    pause: PauseIntent,
-    context: CommandContext,
-  ): Promise<PauseWorkerResult | undefined> {
-    const activity =
-      pause.reason === 'idle_timeout' ? await this.activitySince(workerId, awsRegion, pause, context) : undefined;
-    if (activity) return activity;
-    const { state } = await this.workers.get(workerId);
-    if (state.power.kind !== 'pausing' || !state.power.resume) return undefined;
-    const outcome = await this.power.abandonPause(state, pause, 'resume_requested', null, context);
-    return { ...outcome, changed: false };
-  }
-
+  /** Activity that landed since the decision wins, and so does a doubt about it. */
   private async activitySince(
     workerId: string,
     awsRegion: string | undefined,
@@ -112,6 +107,7 @@ export class PauseWorkerHandler implements ICommandHandler<PauseWorkerCommand> {
       return reading.newCount === 0 ? undefined : await this.activityWins(worker, pause, reading, context);
     } catch (error) {
       if (!(error instanceof TelemetryUnavailable)) throw error;
+      await this.lastCheckErrors.put(workerId, this.clock.now(), error);
       const outcome = await this.power.abandonPause(
         worker.state,
         pause,
@@ -136,7 +132,7 @@ export class PauseWorkerHandler implements ICommandHandler<PauseWorkerCommand> {
       const abandoned = abandonPause(state, pause.pause_id, 'recent_activity', null, at);
       return 'refused' in recorded ? recorded : 'refused' in abandoned ? abandoned : [...recorded, ...abandoned];
     });
-    return { paused: false, changed: true, abandonedBecause: 'recent_activity', position: done.position };
+    return { paused: false, changed: false, abandonedBecause: 'recent_activity', position: done.position };
   }
 }
 

@@ -4,13 +4,15 @@ import { Clock } from '../../platform/clock.js';
 import type { CommandContext } from '../../platform/commands/command-context.js';
 import { stepOf } from '../../platform/commands/command-context.js';
 import type { Position } from '../../platform/event-store/event-store.port.js';
-import { requestResume } from '../domain/cml-worker.decisions.js';
+import { hasPendingIntent, isTerminated, requestResume, TERMINATED } from '../domain/cml-worker.decisions.js';
 import { WorkerPower } from './worker-power.js';
-import { WorkersRepository } from './workers.repository.js';
+import { WorkerCommandRefused, WorkersRepository } from './workers.repository.js';
 
 export interface ResumeWorkerResult {
-  /** False when the instance is still stopping: EC2 starts it when the next status sync finds it stopped. */
+  /** True when the worker is up now, whoever did it. */
   readonly resumed: boolean;
+  /** The instance is still stopping: it is started by the first status sync that finds it stopped. */
+  readonly waiting: boolean;
   readonly position: Position | null;
 }
 
@@ -41,6 +43,7 @@ export class ResumeWorkerHandler implements ICommandHandler<ResumeWorkerCommand>
     );
     await this.power.exclusively(workerId, () => this.power.settle(workerId, context));
     const { state, position } = await this.workers.get(workerId);
-    return { resumed: state.power.kind === 'up', position };
+    if (isTerminated(state.status)) throw new WorkerCommandRefused(TERMINATED);
+    return { resumed: state.power.kind === 'up', waiting: hasPendingIntent(state), position };
   }
 }

@@ -2,8 +2,8 @@ import type { ICommandHandler } from '@nestjs/cqrs';
 import { Command, CommandHandler } from '@nestjs/cqrs';
 import type { CommandContext } from '../../platform/commands/command-context.js';
 import type { Position } from '../../platform/event-store/event-store.port.js';
-import type { CheckContext, CheckDecision } from '../domain/cml-worker.decisions.js';
-import { decideCheck, recordActivity } from '../domain/cml-worker.decisions.js';
+import type { CheckContext, CheckDecision } from '../domain/activity-check.js';
+import { checkDecisionOf, recordActivity } from '../domain/activity-check.js';
 import type { WorkerActivityUpdated } from '../domain/cml-worker.events.js';
 import type { TelemetryReading } from '../domain/telemetry.js';
 import { WorkersRepository } from './workers.repository.js';
@@ -35,13 +35,11 @@ export class UpdateWorkerActivityHandler implements ICommandHandler<UpdateWorker
     check,
     context,
   }: UpdateWorkerActivityCommand): Promise<UpdateWorkerActivityResult> {
-    let decided: ReturnType<typeof decideCheck> | undefined;
-    const { position } = await this.workers.transact(workerId, context, (state) => {
-      if (state.kind === 'registered') decided = decideCheck(state, reading, check);
-      return decided ? [decided.event] : recordActivity(state, reading, check);
-    });
-    if (!decided) throw new Error(`No decision was made for worker ${workerId}.`);
-    const { event, ...decision } = decided;
-    return { ...decision, recorded: event.data, position };
+    const { events, position } = await this.workers.transact(workerId, context, (state) =>
+      recordActivity(state, reading, check),
+    );
+    const [event] = events;
+    if (event?.type !== 'WorkerActivityUpdated') throw new Error(`The check of worker ${workerId} recorded nothing.`);
+    return { ...checkDecisionOf(event), recorded: event.data, position };
   }
 }

@@ -12,14 +12,18 @@ import {
   confirmPause,
   confirmResume,
   hasPendingIntent,
+  isTerminated,
+  observeStatus,
+  TERMINATED,
 } from '../domain/cml-worker.decisions.js';
 import type { PauseAbandonedReason } from '../domain/cml-worker.events.js';
 import type { PauseIntent, RegisteredWorker, ResumeIntent } from '../domain/cml-worker.js';
 import type { WorkerStatus } from '../domain/worker-status.js';
 import { Ec2, Ec2Refused } from '../gateways/ec2.port.js';
 import { WorkersMetrics } from '../workers-metrics.js';
+import { WorkersSettings, idleSettingsOf } from '../workers-settings.js';
 import type { WorkerTransaction } from './workers.repository.js';
-import { WorkersRepository } from './workers.repository.js';
+import { WorkerCommandRefused, WorkersRepository } from './workers.repository.js';
 
 /** How a pause that was carried out ended. */
 export interface PauseOutcome {
@@ -41,6 +45,7 @@ export class WorkerPower {
     private readonly leases: Leases,
     private readonly clock: Clock,
     private readonly metrics: WorkersMetrics,
+    @Inject(WorkersSettings) private readonly settings: WorkersSettings,
     @Inject(LOGGER) private readonly log: Logger,
   ) {}
 
@@ -52,13 +57,17 @@ export class WorkerPower {
   /**
    * The middle and the end of a pause whose intent is recorded: stop the instance, record the fact.
    * @throws {Ec2Refused} the pause is abandoned @throws {Ec2Unavailable} the intent stays and is settled by the next run
+   * @throws {WorkerCommandRefused} worker_terminated: the pause is abandoned
    */
   async carryOutPause(worker: RegisteredWorker, pause: PauseIntent, context: CommandContext): Promise<PauseOutcome> {
     let status: WorkerStatus;
     try {
       status = await this.ec2.stopInstance(worker.aws_region, worker.aws_instance_id);
     } catch (error) {
-      if (error instanceof Ec2Refused) await this.abandonPause(worker, pause, 'ec2_refused', error.ec2Code, context);
+      if (!(error instanceof Ec2Refused)) throw error;
+      await this.abandonPause(worker, pause, 'ec2_refused', error.ec2Code, context);
+      // EC2 does not say in its refusal that the instance is gone for good; its description does.
+      if (error.ec2Code === 'IncorrectInstanceState') await this.refuseTerminated(worker, context);
       throw error;
     }
     return this.confirmPause(worker, pause, status, context);
@@ -83,9 +92,10 @@ export class WorkerPower {
 
   /**
    * Finishes or abandons what an earlier process left undone; returns at once when there is nothing.
+   * @param wish `pause`: the worker is to be down, so a resume that EC2 has not begun is withdrawn instead of carried out
    * @throws {Ec2Refused} @throws {Ec2Unavailable}
    */
-  async settle(workerId: string, context: CommandContext): Promise<void> {
+  async settle(workerId: string, context: CommandContext, wish?: 'pause'): Promise<void> {
     // A pause may be settled into a resume that waits behind it: two steps at most.
     for (let step = 1; step <= 2; step++) {
       const { state } = await this.workers.get(workerId);
@@ -93,7 +103,7 @@ export class WorkerPower {
       const settled =
         state.power.kind === 'pausing'
           ? await this.settlePause(state, state.power.pause, state.power.resume, context)
-          : state.power.kind === 'resuming' && (await this.settleResume(state, state.power.resume, context));
+          : state.power.kind === 'resuming' && (await this.settleResume(state, state.power.resume, context, wish));
       if (!settled) return;
     }
   }
@@ -113,6 +123,7 @@ export class WorkerPower {
       case 'terminated':
       case 'shutting-down':
         await this.abandonPause(worker, pause, 'terminated', null, context);
+        await this.takeIn(worker, status, context);
         return true;
       case 'running':
       case 'pending':
@@ -133,8 +144,13 @@ export class WorkerPower {
     worker: RegisteredWorker,
     resume: ResumeIntent,
     context: CommandContext,
+    wish: 'pause' | undefined,
   ): Promise<boolean> {
     const status = await this.statusOf(worker);
+    if (wish === 'pause' && (status === 'stopped' || status === 'stopping')) {
+      await this.abandonResume(worker, resume, 'pause_requested', null, context);
+      return true;
+    }
     switch (status) {
       case 'running':
       case 'pending':
@@ -147,6 +163,7 @@ export class WorkerPower {
       case 'terminated':
       case 'shutting-down':
         await this.abandonResume(worker, resume, 'terminated', null, context);
+        await this.takeIn(worker, status, context);
         return true;
       case 'stopping':
       case 'unknown':
@@ -213,6 +230,23 @@ export class WorkerPower {
       { worker_id, name: worker.name, resume_id: resume.resume_id, reason, detail },
       'worker.resume_abandoned',
     );
+  }
+
+  /** @throws {WorkerCommandRefused} worker_terminated, if EC2 says so */
+  private async refuseTerminated(worker: RegisteredWorker, context: CommandContext): Promise<void> {
+    const status = await this.statusOf(worker);
+    if (!isTerminated(status)) return;
+    await this.takeIn(worker, status, context);
+    throw new WorkerCommandRefused(TERMINATED);
+  }
+
+  /** Records a status that EC2 told in passing, so that the next command knows it. */
+  private async takeIn({ worker_id }: RegisteredWorker, status: WorkerStatus, context: CommandContext): Promise<void> {
+    const settings = idleSettingsOf(this.settings);
+    await this.workers.transact(worker_id, stepOf(context, `observe ${status}`), (state) => {
+      const powerChanges = state.kind === 'registered' ? state.power_changes : 0;
+      return observeStatus(state, { status, powerChanges, at: this.clock.now() }, settings);
+    });
   }
 
   private async statusOf(worker: RegisteredWorker): Promise<WorkerStatus> {

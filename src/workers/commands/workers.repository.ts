@@ -48,6 +48,11 @@ export class WorkersRepository {
     return { ...loaded, state };
   }
 
+  /** True when this command, whose sender named it, has written to the worker's stream before. */
+  wasCarriedOut(workerId: string, context: CommandContext): Promise<boolean> {
+    return this.aggregates.wasCarriedOut(CMLWorker, workerId, context);
+  }
+
   /** @throws {WorkerCommandRefused} whatever `decide` refused */
   async transact(
     workerId: string,

@@ -8,12 +8,10 @@ import type {
   PauseEvidence,
   PauseReason,
   ResumeAbandonedReason,
-  WorkerActivityUpdated,
 } from './cml-worker.events.js';
 import type { CMLWorkerState, PauseIntent, RegisteredWorker, ResumeIntent } from './cml-worker.js';
 import { clockUncertain, decideIdle, minutesOf, whyNotActed } from './idle-policy.js';
-import type { IdleDecision, IdleSettings, NotActedBecause } from './idle-policy.js';
-import type { TelemetryReading } from './telemetry.js';
+import type { IdleDecision, IdleSettings } from './idle-policy.js';
 import type { WorkerStatus } from './worker-status.js';
 
 export type WorkerRefusalCode =
@@ -28,7 +26,25 @@ export type WorkerDecision = readonly CMLWorkerEvent[] | WorkerRefusal;
 
 const NO_CHANGE: readonly CMLWorkerEvent[] = [];
 
-const NOT_FOUND: WorkerRefusal = { refused: 'worker_not_found', message: 'No worker is registered under this id.' };
+export const NOT_FOUND: WorkerRefusal = {
+  refused: 'worker_not_found',
+  message: 'No worker is registered under this id.',
+};
+
+export const TERMINATED: WorkerRefusal = {
+  refused: 'worker_terminated',
+  message: 'The instance is terminated: it can be neither paused nor resumed, and cannot become a worker.',
+};
+
+const PENDING: WorkerRefusal = {
+  refused: 'power_change_pending',
+  message: 'A pause or resume of this worker is not settled yet. Try again when the next status sync has run.',
+};
+
+/** True for an instance that is gone for good, or on its way there. */
+export function isTerminated(status: WorkerStatus): boolean {
+  return status === 'terminated' || status === 'shutting-down';
+}
 
 /** Time as it is stored: ISO 8601, UTC, milliseconds, `Z`. */
 export function iso(epochMs: number): string;
@@ -57,9 +73,7 @@ export function registerWorker(state: CMLWorkerState, registration: Registration
       message: `Instance ${state.aws_instance_id} in ${state.aws_region} is registered as worker ${state.worker_id}.`,
     };
   }
-  if (registration.status === 'terminated' || registration.status === 'shutting-down') {
-    return { refused: 'worker_terminated', message: 'The instance is terminated; it cannot be a worker.' };
-  }
+  if (isTerminated(registration.status)) return TERMINATED;
   return [
     {
       type: 'WorkerRegistered',
@@ -80,12 +94,7 @@ export function registerWorker(state: CMLWorkerState, registration: Registration
 
 export function deregisterWorker(state: CMLWorkerState, by: string, at: number): WorkerDecision {
   if (state.kind !== 'registered') return NOT_FOUND;
-  if (hasPendingIntent(state)) {
-    return {
-      refused: 'power_change_pending',
-      message: 'A pause or resume of this worker is not settled yet. Try again when the next status sync has run.',
-    };
-  }
+  if (hasPendingIntent(state)) return PENDING;
   return [{ type: 'WorkerDeregistered', data: { deregistered_by: by, deregistered_at: iso(at) } }];
 }
 
@@ -123,85 +132,6 @@ export function observeStatus(
   return [{ type: 'WorkerStatusChanged', data: { previous_status: state.status, status, observed_at: iso(at) } }];
 }
 
-/** What a check of the telemetry needs beside the reading. */
-export interface CheckContext {
-  readonly at: number;
-  readonly nextCheckAt: number;
-  /** How many recent events are kept (WORKER_ACTIVITY_EVENTS_MAX_STORED). */
-  readonly keepEvents: number;
-  readonly clockSkewMs: number | null;
-  readonly settings: IdleSettings;
-}
-
-export interface CheckDecision {
-  readonly idle: IdleDecision;
-  readonly notActedBecause: NotActedBecause | null;
-  /** True when the worker is to be paused now. */
-  readonly due: boolean;
-}
-
-/** What a check of a registered worker finds: the decision, with what it would record. */
-export function decideCheck(
-  state: RegisteredWorker,
-  reading: TelemetryReading,
-  context: CheckContext,
-): CheckDecision & { readonly event: WorkerActivityUpdated } {
-  const { at, settings } = context;
-  const lastActivityAt = later(state.last_activity_at, reading.lastActivityAt);
-  const idle = decideIdle(at, { ...state, last_activity_at: lastActivityAt }, reading.newCount > 0, settings);
-  const exceeded = idle.reason === 'idle_timeout_exceeded';
-  const doubt = clockUncertain(at, state.last_activity_check_at, context.clockSkewMs, idle.idle_threshold_minutes);
-  const notActedBecause = exceeded
-    ? whyNotActed(settings, { ...state, running: state.status === 'running' }, doubt)
-    : null;
-  return {
-    idle,
-    notActedBecause,
-    due: exceeded && notActedBecause === null,
-    event: {
-      type: 'WorkerActivityUpdated',
-      data: {
-        checked_at: iso(at),
-        last_activity_at: iso(lastActivityAt),
-        new_activity_count: reading.newCount,
-        recent_activity_events: [...reading.newEvents, ...state.recent_activity_events]
-          .sort((a, b) => Date.parse(b.timestamp) - Date.parse(a.timestamp))
-          .slice(0, context.keepEvents),
-        next_idle_check_at: iso(context.nextCheckAt),
-        target_pause_at: state.status === 'running' ? iso(idle.target_pause_at) : null,
-        telemetry_event_count: reading.total,
-        telemetry_malformed_count: reading.malformed,
-        telemetry_memory: {
-          watermark: iso(reading.memory.watermark),
-          since: iso(reading.memory.since),
-          seen: reading.memory.seen,
-        },
-        decision: {
-          reason: idle.reason,
-          idle_since: iso(idle.idle_since),
-          idle_since_source: idle.idle_since_source,
-          idle_duration_minutes: minutesOf(idle.idle_duration_ms),
-          idle_threshold_minutes: idle.idle_threshold_minutes,
-          idle_threshold_source: idle.idle_threshold_source,
-          target_pause_at: iso(idle.target_pause_at),
-          snooze_until: iso(idle.snooze_until),
-          not_acted_because: notActedBecause,
-        },
-      },
-    },
-  };
-}
-
-/** Every successful check is recorded, whatever it decides. */
-export function recordActivity(
-  state: CMLWorkerState,
-  reading: TelemetryReading,
-  context: CheckContext,
-): WorkerDecision {
-  if (state.kind !== 'registered') return NOT_FOUND;
-  return [decideCheck(state, reading, context).event];
-}
-
 export interface PauseRequest {
   readonly pauseId: string;
   readonly reason: Exclude<PauseReason, 'external'>;
@@ -216,11 +146,11 @@ export interface PauseRequest {
  */
 export function requestPause(state: CMLWorkerState, request: PauseRequest): WorkerDecision {
   if (state.kind !== 'registered') return NOT_FOUND;
-  if (state.status === 'terminated' || state.status === 'shutting-down') {
-    return { refused: 'worker_terminated', message: 'The instance is terminated; it cannot be paused.' };
-  }
-  if (state.power.kind !== 'up') return NO_CHANGE;
+  if (isTerminated(state.status)) return TERMINATED;
   const auto = request.reason === 'idle_timeout';
+  // The later wish would be lost behind a resume whose outcome nobody knows.
+  if (state.power.kind === 'resuming' && !auto) return PENDING;
+  if (state.power.kind !== 'up') return NO_CHANGE;
   const idle = decideIdle(request.at, state, false, request.settings);
   if (auto && !stillDue(state, idle, request)) return NO_CHANGE;
   return [
@@ -283,9 +213,7 @@ export interface ResumeRequest {
 /** The intent to resume; nothing to do when the worker is up. May be asked for while a pause is under way. */
 export function requestResume(state: CMLWorkerState, request: ResumeRequest): WorkerDecision {
   if (state.kind !== 'registered') return NOT_FOUND;
-  if (state.status === 'terminated' || state.status === 'shutting-down') {
-    return { refused: 'worker_terminated', message: 'The instance is terminated; it cannot be resumed.' };
-  }
+  if (isTerminated(state.status)) return TERMINATED;
   if (state.power.kind === 'up' || state.power.kind === 'resuming') return NO_CHANGE;
   if (state.power.kind === 'pausing' && state.power.resume) return NO_CHANGE;
   return [
@@ -415,9 +343,4 @@ function resumedEvent(
       status,
     },
   };
-}
-
-function later(a: number | null, b: number | null): number | null {
-  if (a === null) return b;
-  return b === null ? a : Math.max(a, b);
 }

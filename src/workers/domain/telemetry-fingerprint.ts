@@ -26,6 +26,11 @@ export function timeOfFingerprint(fingerprint: string): number {
   return parseInt(fingerprint, 36);
 }
 
+const PRIME_A = 2654435761;
+const PRIME_B = 1597334677;
+const ARRAY = 0x5b;
+const OBJECT = 0x7b;
+
 /** cyrb53: two 32-bit multiply-xor lanes. Fast in plain JavaScript, well mixed, nothing secret about it. */
 class Hash {
   private a = 0xdeadbeef | 0;
@@ -35,13 +40,14 @@ class Hash {
   addText(text: string): void {
     // In local variables: a few hundred of these are made for every answer.
     let { a, b } = this;
-    for (let i = 0; i <= text.length; i += 1) {
-      const code = i < text.length ? text.charCodeAt(i) : text.length;
-      a = Math.imul(a ^ code, 2654435761);
-      b = Math.imul(b ^ code, 1597334677);
+    for (let i = 0; i < text.length; i += 1) {
+      const code = text.charCodeAt(i);
+      a = Math.imul(a ^ code, PRIME_A);
+      b = Math.imul(b ^ code, PRIME_B);
     }
     this.a = a;
     this.b = b;
+    this.addCode(text.length);
   }
 
   /** Adds a JSON value. With a stack of its own: data may be nested deeper than the call stack reaches. */
@@ -50,15 +56,18 @@ class Hash {
     while (open.length > 0) {
       const value = open.pop();
       if (typeof value !== 'object' || value === null) {
-        this.addText(typeof value);
+        // The type's first letter, so that 1 is not "1".
+        this.addCode((typeof value).charCodeAt(0));
         this.addText(String(value));
       } else if (Array.isArray(value)) {
-        this.addText(`[${value.length}`);
+        this.addCode(ARRAY);
+        this.addCode(value.length);
         for (const item of value) open.push(item);
       } else {
         const members = value as Readonly<Record<string, unknown>>;
         const keys = Object.keys(members).sort();
-        this.addText(`{${keys.length}`);
+        this.addCode(OBJECT);
+        this.addCode(keys.length);
         for (const key of keys) {
           this.addText(key);
           open.push(members[key]);
@@ -73,5 +82,10 @@ class Hash {
     a ^= Math.imul(b ^ (b >>> 13), 3266489909);
     b ^= Math.imul(a ^ (a >>> 13), 3266489909);
     return (2 ** 32 * (b & 0x1fffff) + (a >>> 0)) % HASH_SPACE;
+  }
+
+  private addCode(code: number): void {
+    this.a = Math.imul(this.a ^ code, PRIME_A);
+    this.b = Math.imul(this.b ^ code, PRIME_B);
   }
 }

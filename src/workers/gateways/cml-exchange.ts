@@ -108,7 +108,7 @@ function unavailable(
 
 /** The code of a system, TLS, HTTP parser or undici error; null for errors that are none of these. */
 function codeOf(error: unknown): string | null {
-  if (!(error instanceof Error) || !('code' in error)) return null;
+  if (typeof error !== 'object' || error === null || !('code' in error)) return null;
   return typeof error.code === 'string' ? error.code : null;
 }
 

@@ -181,6 +181,7 @@ function isCertainNo(code: string, httpStatus: number | undefined): boolean {
 
 /** The error's own word for itself: a connection's code (`ECONNREFUSED`), or the name that EC2 or the SDK gave it. */
 function codeOf(error: unknown): string {
-  if (!(error instanceof Error)) return 'UnknownError';
-  return 'code' in error && typeof error.code === 'string' ? error.code : error.name;
+  if (typeof error !== 'object' || error === null) return 'UnknownError';
+  if ('code' in error && typeof error.code === 'string') return error.code;
+  return 'name' in error && typeof error.name === 'string' ? error.name : 'UnknownError';
 }

@@ -1,6 +1,6 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { Clock } from '../../platform/clock.js';
-import type { CheckContext } from '../domain/cml-worker.decisions.js';
+import type { CheckContext } from '../domain/activity-check.js';
 import type { RegisteredWorker } from '../domain/cml-worker.js';
 import type { TelemetryMemory } from '../domain/telemetry.js';
 import { WorkersSettings, idleSettingsOf, relevanceRuleOf } from '../workers-settings.js';

@@ -19,6 +19,7 @@ import { ChangeWorkerPolicyCommand } from '../commands/change-worker-policy.comm
 import { DeregisterWorkerCommand } from '../commands/deregister-worker.command.js';
 import { DetectWorkerIdleCommand } from '../commands/detect-worker-idle.command.js';
 import { ImportWorkerCommand } from '../commands/import-worker.command.js';
+import type { PauseWorkerResult } from '../commands/pause-worker.command.js';
 import { PauseWorkerCommand } from '../commands/pause-worker.command.js';
 import { ResumeWorkerCommand } from '../commands/resume-worker.command.js';
 import { ToggleIdleDetectionCommand } from '../commands/toggle-idle-detection.command.js';
@@ -183,13 +184,7 @@ export class WorkersHttpController {
     @Res({ passthrough: true }) reply: FastifyReply,
   ): Promise<OperationResultDto> {
     const result = await this.commands.execute(new PauseWorkerCommand(worker_id, aws_region, 'manual', context));
-    const detail =
-      result.abandonedBecause === 'resume_requested'
-        ? 'A resume of the worker came in between and won.'
-        : result.changed
-          ? undefined
-          : 'Nothing to do.';
-    return this.operationResult(reply, result.abandonedBecause === null, result.position, detail);
+    return this.operationResult(reply, result.paused, result.position, pauseDetail(result));
   }
 
   @Post(':worker_id/resume')
@@ -204,8 +199,9 @@ export class WorkersHttpController {
     @Caller() context: CommandContext,
     @Res({ passthrough: true }) reply: FastifyReply,
   ): Promise<OperationResultDto> {
-    const { resumed, position } = await this.commands.execute(new ResumeWorkerCommand(worker_id, aws_region, context));
-    if (resumed) return this.operationResult(reply, true, position);
+    const result = await this.commands.execute(new ResumeWorkerCommand(worker_id, aws_region, context));
+    const { resumed, waiting, position } = result;
+    if (!waiting) return this.operationResult(reply, resumed, position, resumed ? undefined : OVERTAKEN);
     const detail = 'The instance is still stopping. It is started by the first status sync that finds it stopped.';
     void reply.status(202);
     return this.operationResult(reply, true, position, detail, 202);
@@ -303,6 +299,16 @@ export class WorkersHttpController {
     if (token) void reply.header(CONSISTENCY_TOKEN, token);
     return token;
   }
+}
+
+/** A command that comes again under its key is not carried out again, and the worker's state has moved on since. */
+const OVERTAKEN =
+  'The worker is not as this command wanted it: a later command or EC2 has overtaken it. To try again, use a new Idempotency-Key.';
+
+function pauseDetail({ paused, changed, abandonedBecause }: PauseWorkerResult): string | undefined {
+  if (changed) return undefined;
+  if (paused) return 'Nothing to do.';
+  return abandonedBecause === 'resume_requested' ? 'A resume of the worker came in between and won.' : OVERTAKEN;
 }
 
 function ApiCommandHeaders(): MethodDecorator {

@@ -16,7 +16,7 @@ import type {
 } from './workers.answers.js';
 
 /** Documents and results as the answers of the HTTP interface: epoch milliseconds become ISO 8601 UTC. */
-export function workerDto(worker: WorkerDocument): WorkerDto {
+export function workerDto(worker: Omit<WorkerDocument, 'power_change_pending'>): WorkerDto {
   return {
     worker_id: worker.worker_id,
     name: worker.name,

@@ -8,12 +8,14 @@ import type { Job, JobRun, JobSummary } from '../../platform/jobs/job.js';
 import { LOGGER } from '../../platform/observability/logger.js';
 import type { IdleDetectionResult } from '../commands/detect-worker-idle.command.js';
 import { DetectWorkerIdleCommand } from '../commands/detect-worker-idle.command.js';
-import { Ec2Refused, Ec2Unavailable } from '../gateways/ec2.port.js';
-import { TelemetryUnavailable } from '../gateways/cml-api.port.js';
+import { WorkerPower } from '../commands/worker-power.js';
+import type { DocumentQuery } from '../../platform/read-models/read-model-store.port.js';
 import { WorkerViews } from '../queries/worker-views.js';
 import { WorkersSettings } from '../workers-settings.js';
 
 const PAGE = 500;
+
+type Summary = Record<'checked' | 'idle' | 'auto_paused' | 'skipped' | 'errors', number>;
 
 /** DetectWorkerIdle for every running worker whose detection is on (source document: ActivityDetectionJob). */
 @Injectable()
@@ -23,6 +25,7 @@ export class ActivityDetectionJob implements Job {
   constructor(
     private readonly views: WorkerViews,
     private readonly commandBus: CommandBus,
+    private readonly power: WorkerPower,
     @Inject(WorkersSettings) private readonly settings: WorkersSettings,
     @Inject(LOGGER) private readonly log: Logger,
   ) {}
@@ -32,50 +35,71 @@ export class ActivityDetectionJob implements Job {
   }
 
   async run(run: JobRun): Promise<JobSummary> {
-    const limit = pLimit(this.settings.WORKER_DETECTION_CONCURRENCY);
-    const summary = { checked: 0, idle: 0, auto_paused: 0, skipped: 0, errors: 0 };
-    const where = { status: 'running', is_idle_detection_enabled: true };
+    const summary: Summary = { checked: 0, idle: 0, auto_paused: 0, skipped: 0, errors: 0 };
     const registered = await this.views.workers.count();
-    let due = 0;
-    let after: { id: string } | undefined;
-    for (;;) {
-      const page = await this.views.workers.find({ where, limit: PAGE, ...(after ? { after } : {}) });
-      due += page.length;
-      await Promise.all(page.map(({ id }) => limit(() => this.check(id, run, summary))));
-      const last = page[page.length - 1];
-      if (!last || page.length < PAGE) break;
-      after = { id: last.id };
-    }
+    await this.forEachWorker({ power_change_pending: true }, run, summary, (id) => this.settle(id, run));
+    const candidates = { status: 'running', is_idle_detection_enabled: true };
+    const due = await this.forEachWorker(candidates, run, summary, (id) => this.check(id, run, summary));
     return { ...summary, skipped: summary.skipped + Math.max(0, registered - due) };
   }
 
-  private async check(
+  /**
+   * Some at a time, a failure stopping no other; nothing is under way any more when this returns or throws.
+   * @returns how many there were @throws the first failure that is not one worker's own, when all others are done
+   */
+  private async forEachWorker(
+    where: NonNullable<DocumentQuery['where']>,
+    { signal }: JobRun,
+    summary: Summary,
+    work: (workerId: string) => Promise<void>,
+  ): Promise<number> {
+    const limit = pLimit(this.settings.WORKER_DETECTION_CONCURRENCY);
+    let found = 0;
+    for (let after: { id: string } | undefined; ;) {
+      signal.throwIfAborted();
+      const page = await this.views.workers.find({ where, limit: PAGE, ...(after ? { after } : {}) });
+      found += page.length;
+      const done = await Promise.allSettled(page.map(({ id }) => limit(() => this.one(id, signal, summary, work))));
+      for (const outcome of done) if (outcome.status === 'rejected') throw outcome.reason;
+      const last = page[page.length - 1];
+      if (!last || page.length < PAGE) return found;
+      after = { id: last.id };
+    }
+  }
+
+  private async one(
     workerId: string,
-    { context, nextRunAt, signal }: JobRun,
-    summary: { checked: number; idle: number; auto_paused: number; skipped: number; errors: number },
+    signal: AbortSignal,
+    summary: Summary,
+    work: (workerId: string) => Promise<void>,
   ): Promise<void> {
     signal.throwIfAborted();
     try {
-      const command = new DetectWorkerIdleCommand(workerId, undefined, stepOf(context, workerId), nextRunAt);
-      const result: IdleDetectionResult = await this.commandBus.execute(command);
-      if (!result.check) summary.skipped++;
-      else summary.checked++;
-      if (result.check && result.idle.reason === 'idle_timeout_exceeded') summary.idle++;
-      if (result.paused) summary.auto_paused++;
+      await work(workerId);
     } catch (error) {
       if (!isOfOneWorker(error)) throw error;
       summary.errors++;
       this.log.warn({ worker_id: workerId, code: error.code, error: messageOf(error) }, 'worker.check_failed');
     }
   }
+
+  /** A pause or resume that an earlier process left undone is settled by whichever job runs first. */
+  private async settle(workerId: string, { context }: JobRun): Promise<void> {
+    const step = stepOf(context, `settle ${workerId}`);
+    await this.power.exclusively(workerId, () => this.power.settle(workerId, step));
+  }
+
+  private async check(workerId: string, { context, nextRunAt }: JobRun, summary: Summary): Promise<void> {
+    const command = new DetectWorkerIdleCommand(workerId, undefined, stepOf(context, workerId), nextRunAt);
+    const result: IdleDetectionResult = await this.commandBus.execute(command);
+    if (!result.check) summary.skipped++;
+    else summary.checked++;
+    if (result.check && result.idle.reason === 'idle_timeout_exceeded') summary.idle++;
+    if (result.paused) summary.auto_paused++;
+  }
 }
 
-/** A failure that says something about this worker only; a store that fails makes the whole run fail. */
+/** A failure that says something about this worker only; a store that fails, or a defect, makes the whole run fail. */
 function isOfOneWorker(error: unknown): error is DormouseError {
-  return (
-    error instanceof TelemetryUnavailable ||
-    error instanceof Ec2Refused ||
-    error instanceof Ec2Unavailable ||
-    (error instanceof DormouseError && (error.status === 404 || error.status === 409))
-  );
+  return error instanceof DormouseError && error.status !== 503;
 }

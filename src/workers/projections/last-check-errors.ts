@@ -13,7 +13,7 @@ export interface CheckError {
 
 /**
  * Failed checks are signals, not events: the last one of each worker is kept beside the read model, where queries find
- * it. It holds until a later check succeeds.
+ * it. It holds until a check succeeds.
  */
 @Injectable()
 export class LastCheckErrors {
@@ -21,14 +21,24 @@ export class LastCheckErrors {
 
   constructor(private readonly readModels: ReadModelStore) {}
 
-  async put(workerId: string, error: CheckError): Promise<void> {
-    await (await this.collection()).put(workerId, error);
+  /** @param at epoch ms */
+  async put(workerId: string, at: number, { code, failure, message }: Omit<CheckError, 'at'>): Promise<void> {
+    await (await this.collection()).put(workerId, { at, code, failure, message });
   }
 
-  /** The error of the worker's last check, or null when the last check (`lastCheckAt`, epoch ms) succeeded. */
+  /** A check has succeeded. */
+  async clear(workerId: string): Promise<void> {
+    const errors = await this.collection();
+    if (await errors.get(workerId)) await errors.delete(workerId);
+  }
+
+  /**
+   * The error of the worker's last check, or null when the last check (`lastCheckAt`, epoch ms) succeeded. The time tells
+   * also when the process died between a good check and its {@link clear}.
+   */
   async of(workerId: string, lastCheckAt: number | null): Promise<CheckError | null> {
     const found = (await (await this.collection()).get(workerId))?.document;
-    return found && (lastCheckAt === null || found.at > lastCheckAt) ? found : null;
+    return found && (lastCheckAt === null || found.at >= lastCheckAt) ? found : null;
   }
 
   private collection(): Promise<Collection<CheckError>> {

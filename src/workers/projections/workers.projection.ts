@@ -1,4 +1,5 @@
 import { defineProjection, idOfStream } from '../../platform/projections/projection.js';
+import { hasPendingIntent } from '../domain/cml-worker.decisions.js';
 import type { CMLWorkerEvent } from '../domain/cml-worker.events.js';
 import type { RegisteredWorker } from '../domain/cml-worker.js';
 import { CMLWorker } from '../domain/cml-worker.js';
@@ -6,7 +7,10 @@ import { NO_TELEMETRY_SEEN } from '../domain/telemetry.js';
 import { CML_WORKER_EVENT_TYPES } from '../domain/worker-event-types.js';
 
 /** A worker as the queries see it: the aggregate's state without what only checks need. */
-export type WorkerDocument = Omit<RegisteredWorker, 'telemetry_memory'>;
+export interface WorkerDocument extends Omit<RegisteredWorker, 'telemetry_memory'> {
+  /** A pause or resume is under way, or was left undone by a process that died: how jobs find it. */
+  readonly power_change_pending: boolean;
+}
 
 /**
  * One document per registered worker, serving all worker queries and the jobs' candidates. It folds with the aggregate's
@@ -21,6 +25,7 @@ export const workersProjection = defineProjection<WorkerDocument, CMLWorkerEvent
     { fields: ['aws_region', 'name'] },
     { fields: ['aws_region', 'status', 'name'] },
     { fields: ['status', 'is_idle_detection_enabled'] },
+    { fields: ['power_change_pending'] },
   ],
   documentId: ({ stream }) => idOfStream(stream),
   apply(document, { event }) {
@@ -28,6 +33,6 @@ export const workersProjection = defineProjection<WorkerDocument, CMLWorkerEvent
     const after = CMLWorker.evolve(before, event);
     if (after.kind !== 'registered') return null;
     const { telemetry_memory, ...shown } = after;
-    return shown;
+    return { ...shown, power_change_pending: hasPendingIntent(after) };
   },
 });

@@ -1,0 +1,92 @@
+import type { LabAnnouncement } from '../../simulated-lab/lab-announcement.js';
+import type { WorkerDto } from '../../workers/http/workers.answers.js';
+import type { Terminal } from '../terminal.js';
+import { duration, minutes, printable, timeOfDay } from '../text.js';
+import { DEMO_SETTINGS } from './demo-plan.js';
+import type { DemoPlan } from './demo-plan.js';
+import type { Told } from './narrator.js';
+
+const COLOURS = {
+  auto_pause: 'bold',
+  pause: 'bold',
+  resume: 'cyan',
+  decision: 'yellow',
+  doubt: 'magenta',
+  lab: 'dim',
+} as const;
+
+/** Prints a line of the demo, and what belongs to it below. */
+export function tell(terminal: Terminal, told: Told): void {
+  const { at, worker, text, more = [], tone } = told;
+  const name = printable(worker).padEnd(20);
+  const words = printable(text);
+  const shown = terminal.paint(
+    COLOURS[tone],
+    tone === 'auto_pause' ? terminal.paint('inverse', `>>> ${words}`) : words,
+  );
+  terminal.out(`${timeOfDay(at)}  ${name}  ${shown}`);
+  for (const line of more) terminal.out(`${' '.repeat(32)}${printable(line)}`);
+}
+
+/** What a person has to know before the story begins. */
+export function header(
+  terminal: Terminal,
+  plan: DemoPlan,
+  files: { readonly log: string },
+  lab: LabAnnouncement,
+  url: string,
+  workers: readonly WorkerDto[],
+): void {
+  const bold = (text: string): string => terminal.paint('bold', text);
+  const storyOf = new Map(lab.workers.map(({ aws_instance_id, story }) => [aws_instance_id, story]));
+  const lines = [
+    '',
+    bold('SIMULATED LAB: none of these workers exists, and no cloud is touched.'),
+    'The service is the ordinary one, pointed at the lab by its environment only.',
+    '',
+    ...workers.map(({ name, aws_instance_id }) => `  ${name.padEnd(20)}  ${storyOf.get(aws_instance_id) ?? ''}`),
+    '',
+    `  service   ${url}  (browsable: ${url}/docs)`,
+    ...(plan.takenPort === null ? [] : [`            port ${plan.takenPort} is taken, so this is another one`]),
+    `  lab       ${lab.ec2_endpoint}/_lab`,
+    `  data      ${plan.dataDirectory}${plan.temporary ? '  (temporary, removed at the end)' : ''}`,
+    `  log       ${files.log}`,
+    `  settings  ${settingsText()}`,
+    '',
+    bold('Try in another terminal:'),
+    ...curlLines(url, lab, workers).map((line) => `  ${line}`),
+    '',
+    'What happens now (times are UTC; Ctrl-C ends everything):',
+    '',
+  ];
+  for (const line of lines) terminal.out(line);
+}
+
+/** The end, in one line. */
+export function epilogue(terminal: Terminal, autoPauses: number): void {
+  const seen = autoPauses === 0 ? 'no auto-pause' : autoPauses === 1 ? 'one auto-pause' : `${autoPauses} auto-pauses`;
+  terminal.out('');
+  terminal.out(`The demo ends: ${seen} seen. The simulated lab and the service are being stopped.`);
+}
+
+function curlLines(url: string, lab: LabAnnouncement, workers: readonly WorkerDto[]): string[] {
+  const path = `${url}/region/${lab.region}/workers`;
+  const instance = lab.workers.find(({ behaviour }) => behaviour === 'idle')?.aws_instance_id;
+  const idle = workers.find(({ aws_instance_id }) => aws_instance_id === instance);
+  if (!idle) return [`curl -s ${path}`];
+  return [
+    `curl -s ${path}`,
+    `curl -s ${path}/${idle.worker_id}/activity`,
+    `curl -s ${path}/${idle.worker_id}/idle-status`,
+  ];
+}
+
+function settingsText(): string {
+  const seconds = (text: string): string => duration(Number(text) * 1000);
+  return [
+    `idle timeout ${minutes(Number(DEMO_SETTINGS.WORKER_IDLE_TIMEOUT_MINUTES))}`,
+    `a check every ${seconds(DEMO_SETTINGS.WORKER_ACTIVITY_DETECTION_INTERVAL)}`,
+    `a look at EC2 every ${seconds(DEMO_SETTINGS.WORKER_STATUS_SYNC_INTERVAL)}`,
+    `snooze ${minutes(Number(DEMO_SETTINGS.WORKER_AUTO_PAUSE_SNOOZE_MINUTES))} after a resume`,
+  ].join(', ');
+}

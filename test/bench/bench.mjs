@@ -1,0 +1,2 @@
+import * as append from './benchmarks/append.mjs';
+console.log(await append.run());
