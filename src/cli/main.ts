@@ -2,7 +2,7 @@
 /**
  * The `dormouse` program. This file imports nothing that an old Node cannot load: it finds the right Node first.
  */
-import { endWithParent, isNewEnough, runOnNewerNode } from './node-version.js';
+import { endWithParent, isNewEnough, runOnNewerNode } from './node-process.js';
 
 async function main(): Promise<void> {
   if (!isNewEnough(process.versions.node)) {

@@ -1,11 +1,11 @@
 import { Command } from 'commander';
 import { Cli } from './cli.js';
-import { addDemoCommand } from './commands/demo.command.js';
-import { addEventsCommands } from './commands/events.commands.js';
-import { addJobCommand } from './commands/job.command.js';
-import { addParkedCommands } from './commands/parked.commands.js';
-import { addProjectionsCommands } from './commands/projections.commands.js';
-import { addWorkersCommands } from './commands/workers.commands.js';
+import { addDemoCommand } from './subcommands/demo.command.js';
+import { addEventsCommands } from './subcommands/events.commands.js';
+import { addJobCommand } from './subcommands/job.command.js';
+import { addParkedCommands } from './subcommands/parked.commands.js';
+import { addProjectionsCommands } from './subcommands/projections.commands.js';
+import { addWorkersCommands } from './subcommands/workers.commands.js';
 import { processTerminal } from './terminal.js';
 
 const AFTER_HELP = `
@@ -70,7 +70,7 @@ Examples:
   $ dormouse serve
   $ WORKER_AUTO_PAUSE_ENABLED=false CML_USERNAME=reader CML_PASSWORD=... dormouse serve
 
-Environment (some of it; docs/configuration has all):
+Environment (some of it; docs/operations.md has all):
   DATA_DIR                            where the history is kept (default ./data)
   HOST, PORT                          where it listens (default 127.0.0.1, 3000)
   LOG_LEVEL                           fatal, error, warn, info (default), debug or trace

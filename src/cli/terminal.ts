@@ -12,8 +12,6 @@ export interface Terminal {
   paint(style: Style, text: string): string;
   /** Replaces the line that `progress` wrote last, on a terminal; a line of its own elsewhere. */
   progress(line: string): void;
-  /** True when a person reads standard error. */
-  readonly errIsPerson: boolean;
 }
 
 /** The process's own terminal. */
@@ -39,7 +37,6 @@ export function processTerminal(): Terminal {
       stdout.write(`\r\u001b[2K${line}`);
       open = true;
     },
-    errIsPerson: stderr.isTTY,
   };
 }
 

@@ -1,2 +1,1 @@
-import * as append from './benchmarks/append.mjs';
-console.log(await append.run());
+for (const n of process.argv.slice(2)) { const m = await import(`./benchmarks/${n}.mjs`); console.table(await m.run()); }

@@ -12,6 +12,9 @@ const TIMEOUT = { idler: 0.004, managed: 60, guest: 60 } as const;
 /** A client waits so long before it asks again, ms. */
 const RETRY_MS = 20;
 
+/** What a client has begun is over within so long while the service is up, ms. */
+const HELD_WITHIN_MS = 30_000;
+
 /** An answer that no client should ever get. */
 export class WrongAnswer extends Error {}
 
@@ -58,10 +61,19 @@ export class Clients {
     for (const life of this.lives) life.catch(this.fail);
   }
 
-  /** Resolves when every client has finished what it was doing and begins nothing new; needs the service up. */
+  /**
+   * Resolves when every client has finished what it was doing and begins nothing new; needs the service up.
+   * @throws {WrongAnswer} a client waits in vain for what it was promised
+   */
   async hold(): Promise<void> {
     this.held = true;
-    while (this.waiting.size < this.workers.length || this.bursts.size > 0) await Promise.race([delay(5), this.failed]);
+    const end = performance.now() + HELD_WITHIN_MS;
+    while (this.waiting.size < this.workers.length || this.bursts.size > 0) {
+      await Promise.race([delay(5), this.failed]);
+      if (performance.now() < end) continue;
+      const busy = this.workers.filter((worker) => !this.waiting.has(worker)).map(({ name, id }) => `${name} (${id})`);
+      throw new WrongAnswer(`The clients of ${busy.join(', ')} have not finished within ${HELD_WITHIN_MS} ms`);
+    }
   }
 
   release(): void {

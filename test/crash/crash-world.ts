@@ -11,7 +11,13 @@ import type { Role } from './crash-lab.js';
 import type { Ec2Backend } from './ec2-backend.js';
 import { History } from './history.js';
 import type { Verification, WorkerRecord } from './invariants.js';
-import { factsAgreeWithEc2, historyIsWhole, powerMakesSense, projectionIsItsFold } from './invariants.js';
+import {
+  autoPausesAreFresh,
+  factsAgreeWithEc2,
+  historyIsWhole,
+  powerMakesSense,
+  projectionIsItsFold,
+} from './invariants.js';
 import { Ledger } from './ledger.js';
 import { powerAfter } from './power-model.js';
 import { ServiceApi } from './service-api.js';
@@ -36,6 +42,7 @@ export class CrashWorld {
   readonly ledger = new Ledger();
   readonly clients: Clients;
   readonly api: ServiceApi;
+  private readonly starts: number[] = [];
 
   private constructor(
     readonly lab: CrashLab,
@@ -66,7 +73,9 @@ export class CrashWorld {
       DATA_DIR: join(this.directory, 'data'),
       PORT: String(this.port),
     };
-    return new ServiceProcess(this.api.url, environment, this.logFile);
+    const service = new ServiceProcess(this.api.url, environment, this.logFile);
+    this.starts.push(service.startedAt);
+    return service;
   }
 
   /** @param keep leave the directory with the data and the service's log */
@@ -89,7 +98,7 @@ export class CrashWorld {
       ...lost,
       ...historyIsWhole(this.history.events),
       ...acknowledged.check(this.history.events, false),
-      ...records.flatMap((record) => [...powerMakesSense(record, false), ...factsAgreeWithEc2(record, false)]),
+      ...records.flatMap((record) => this.checkWorker(record, false)),
     ];
   }
 
@@ -105,10 +114,7 @@ export class CrashWorld {
       ...lost,
       ...historyIsWhole(events),
       ...this.ledger.check(events, true),
-      ...(await this.settledRecords()).flatMap((record) => [
-        ...powerMakesSense(record, true),
-        ...factsAgreeWithEc2(record, true),
-      ]),
+      ...(await this.settledRecords()).flatMap((record) => this.checkWorker(record, true)),
       ...(await this.projections()),
     ];
     this.lab.inUse = false;
@@ -130,6 +136,14 @@ export class CrashWorld {
       if (performance.now() > end) return restless.map((who) => `${who} did not settle in ${SETTLED_WITHIN_MS} ms`);
       await delay(20);
     }
+  }
+
+  private checkWorker(record: WorkerRecord, settled: boolean): string[] {
+    return [
+      ...powerMakesSense(record, settled),
+      ...factsAgreeWithEc2(record, settled),
+      ...autoPausesAreFresh(record, this.starts),
+    ];
   }
 
   private records(): WorkerRecord[] {

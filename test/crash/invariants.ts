@@ -116,19 +116,34 @@ function endsAsEc2Says(name: string, recorded: readonly Step[], ec2State: string
   return [`${name}: is ${down ? 'paused' : 'up'} by its events, and ${ec2State} by EC2`];
 }
 
+/**
+ * An auto-pause that was intended by a process and not carried out by it is decided afresh by the next one: nothing is
+ * stopped on what was known before the restart.
+ *
+ * @param starts when the processes of the service were started, epoch ms
+ */
+export function autoPausesAreFresh({ name, events, calls }: WorkerRecord, starts: readonly number[]): string[] {
+  const done = calls.filter(moved);
+  return recordedSteps(events).flatMap(({ auto, from: asked, what }, index) => {
+    const stoppedAt = done[index]?.arrivedAt;
+    if (!auto || stoppedAt === undefined) return [];
+    const restarted = starts.some((start) => asked < start && start < stoppedAt);
+    return restarted ? [`${name}: ${what} was stopped for the intent of an earlier process`] : [];
+  });
+}
+
 /** Each `WorkerPaused` and `WorkerResumed`, from its intent to itself. */
-function recordedSteps(events: readonly StoredEvent[]): Step[] {
+function recordedSteps(events: readonly StoredEvent[]): (Step & { readonly auto: boolean })[] {
   const asked = new Map<unknown, number>();
-  return events.flatMap((event): Step[] => {
+  return events.flatMap((event) => {
     const { type, data } = event;
     const at = Date.parse(event.recorded_at);
-    if (type === 'WorkerPauseRequested') asked.set(data['pause_id'], at);
-    if (type === 'WorkerResumeRequested') asked.set(data['resume_id'], at);
-    if (type === 'WorkerPaused') {
-      return [{ direction: 'down', from: asked.get(data['pause_id']) ?? at, to: at, what: nameOf(event) }];
-    }
-    if (type !== 'WorkerResumed') return [];
-    return [{ direction: 'up', from: asked.get(data['resume_id']) ?? at, to: at, what: nameOf(event) }];
+    const id = data['pause_id'] ?? data['resume_id'];
+    if (type === 'WorkerPauseRequested' || type === 'WorkerResumeRequested') asked.set(id, at);
+    if (type !== 'WorkerPaused' && type !== 'WorkerResumed') return [];
+    const direction = type === 'WorkerPaused' ? 'down' : 'up';
+    const auto = data['reason'] === 'idle_timeout';
+    return [{ direction, from: asked.get(id) ?? at, to: at, what: nameOf(event), auto } as const];
   });
 }
 

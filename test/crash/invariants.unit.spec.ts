@@ -1,7 +1,13 @@
 import { describe, expect, it } from '@jest/globals';
 import type { PowerCall } from './ec2-log.js';
 import type { WorkerRecord } from './invariants.js';
-import { factsAgreeWithEc2, historyIsWhole, powerMakesSense, projectionIsItsFold } from './invariants.js';
+import {
+  autoPausesAreFresh,
+  factsAgreeWithEc2,
+  historyIsWhole,
+  powerMakesSense,
+  projectionIsItsFold,
+} from './invariants.js';
 import { Ledger } from './ledger.js';
 import type { StoredEvent } from './service-api.js';
 
@@ -104,6 +110,20 @@ describe('What the crash test checks', () => {
   it('our own stop taken for an external one is found', () => {
     const external = stream(REGISTERED, asked('p1'), paused('p1', 0, 'external'));
     expect(powerMakesSense(record(external), false)).toEqual([expect.stringContaining('paused (external)')]);
+  });
+
+  it('an auto-pause carried out for the intent of an earlier process is found', () => {
+    const auto = stream(
+      REGISTERED,
+      ['WorkerPauseRequested', { pause_id: 'p1', reason: 'idle_timeout' }],
+      paused('p1', 0, 'idle_timeout'),
+    );
+    const stopped = record(auto, [call('StopInstances', 1.5)]);
+    expect(autoPausesAreFresh(stopped, [at(0), at(1.2)])).toEqual([
+      expect.stringContaining('was stopped for the intent of an earlier process'),
+    ]);
+    // The stop was carried out before the restart, and only its event was still missing.
+    expect(autoPausesAreFresh(stopped, [at(0), at(1.7)])).toEqual([]);
   });
 
   it('a pause counted twice is found', () => {

@@ -11,14 +11,18 @@ import type { DomainEvent } from '../../src/platform/event-store/event-codec.js'
  * given(registered(), paused()).when((state) => requestPause(state, request)).thenNothing();
  * ```
  */
-export function specify<S, E extends DomainEvent>(aggregate: Aggregate<S, E>) {
+export function specify<S, E extends DomainEvent>(aggregate: Aggregate<S, E>): Specification<S, E> {
   return {
-    /** The history, oldest first. */
-    given(...history: readonly E[]): Given<S, E> {
+    given: (...history) => {
       const state = history.reduce<S>((folded, event) => aggregate.evolve(folded, event), aggregate.initialState);
       return new Given(aggregate, state);
     },
   };
+}
+
+export interface Specification<S, E extends DomainEvent> {
+  /** The history, oldest first. */
+  readonly given: (...history: readonly E[]) => Given<S, E>;
 }
 
 export class Given<S, E extends DomainEvent> {

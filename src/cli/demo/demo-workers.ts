@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { LabAnnouncement } from '../../simulated-lab/lab-announcement.js';
 import type { WorkerDto } from '../../workers/http/workers.answers.js';
-import { allWorkers, workersPath } from '../commands/worker-lookup.js';
+import { allWorkers, workersPath } from '../subcommands/worker-lookup.js';
 import type { ServiceApi } from '../service-api.js';
 import { Refused, segment } from '../service-api.js';
 

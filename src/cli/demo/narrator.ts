@@ -1,7 +1,7 @@
 import type { Narration } from '../../simulated-lab/narration.js';
 import type { CMLWorkerEvent, RecordedIdleDecision } from '../../workers/domain/cml-worker.events.js';
 import type { CheckErrorDto } from '../../workers/http/workers.answers.js';
-import { thresholdSource } from '../commands/workers.text.js';
+import { thresholdSource } from '../subcommands/workers.text.js';
 import { amount, duration, minutes, timeOfDay } from '../text.js';
 
 /** One thing that happened, for a person. */

@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { endOfEvents } from '../commands/stored-events.js';
+import { endOfEvents } from '../subcommands/stored-events.js';
 import { HttpDoor } from '../http-door.js';
 import { untilReady } from '../readiness.js';
 import { ServiceApi, ServiceUnreachable } from '../service-api.js';

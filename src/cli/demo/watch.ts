@@ -1,9 +1,9 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { JobStatus } from '../../platform/jobs/job-scheduler.js';
 import type { WorkerActivityDto, WorkerDto } from '../../workers/http/workers.answers.js';
-import { eventsAfter } from '../commands/stored-events.js';
-import type { StoredEvent } from '../commands/stored-events.js';
-import { workersPath } from '../commands/worker-lookup.js';
+import { eventsAfter } from '../subcommands/stored-events.js';
+import type { StoredEvent } from '../subcommands/stored-events.js';
+import { workersPath } from '../subcommands/worker-lookup.js';
 import type { ServiceApi } from '../service-api.js';
 import { segment } from '../service-api.js';
 import type { Narrator, TimedEvent, Told } from './narrator.js';

@@ -37,6 +37,9 @@ export interface SqliteFormat {
 const FULL_CHECK_BYTES = 256 * 1024 * 1024;
 const PROBES_PER_TABLE = 32;
 
+/** How long a statement waits for another connection's lock, ms. */
+const LOCK_PATIENCE_MS = 1_000;
+
 /**
  * Opens a SQLite file of ours in write-ahead mode, or makes it. An existing file is judged first by its bytes and then
  * through a connection that cannot write; one that is refused is left as it was. A file of zero bytes is a new one.
@@ -202,7 +205,7 @@ function probe(database: DatabaseSync): undefined {
 
 function openForWriting(path: string, format: SqliteFormat): DatabaseSync {
   try {
-    const database = new DatabaseSync(path, { timeout: 5_000 });
+    const database = new DatabaseSync(path, { timeout: LOCK_PATIENCE_MS });
     try {
       const { journal_mode: mode } = database.prepare('PRAGMA journal_mode = WAL').get() as { journal_mode: string };
       if (mode !== 'wal') throw new Error('its file system does not support a write-ahead log');

@@ -40,7 +40,9 @@ afterEach(() => rmSync(directory, { recursive: true }));
 function makeFile(format = FORMAT, rows = 3, at = path): void {
   const database = openSqliteFile(at, format);
   const insert = database.prepare('INSERT INTO mice (name) VALUES (?)');
+  database.exec('BEGIN');
   for (let i = 0; i < rows; i++) insert.run(`mouse ${i} ${'z'.repeat(200)}`);
+  database.exec('COMMIT');
   database.close();
 }
 

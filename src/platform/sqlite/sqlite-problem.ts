@@ -21,7 +21,7 @@ const WROTE_NOTHING = new Set([5, 8, 13]);
 
 /** True for what SQLite itself reports: a failing disk, a lock, a violated constraint. */
 export function isSqliteError(error: unknown): error is Error & { readonly errcode: number } {
-  return error instanceof Error && typeof (error as { errcode?: unknown }).errcode === 'number';
+  return typeof (error as { errcode?: unknown } | null | undefined)?.errcode === 'number';
 }
 
 /** True when SQLite found the file itself to be wrong, rather than the disk or the statement. */

@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import { v5 as uuidv5 } from 'uuid';
 import { DORMOUSE_NAMESPACE } from '../../../dist/platform/commands/command-context.js';
 import { cmlTimestamp } from '../../../dist/simulated-lab/telemetry-log.js';
@@ -79,7 +80,9 @@ export function lifeOf(index, length) {
  * @param {SeededRandom} random
  */
 export function checked(state, at, random) {
-  const shown = Array.from({ length: random.integer(0, 3) }, () => userEvent(at - random.integer(0, 29) * MINUTE, random));
+  const shown = Array.from({ length: random.integer(0, 3) }, () =>
+    userEvent(at - random.integer(0, 29) * MINUTE, random),
+  );
   const question = { now: at, memory: state.telemetry_memory, rule: RULE, keep: 10 };
   return recordActivity(state, readTelemetry(shown, question), {
     at,
@@ -90,11 +93,11 @@ export function checked(state, at, random) {
   });
 }
 
-/** Something a person did, as CML tells it. @param {number} at @param {SeededRandom} random */
+/** Something a person did, as CML tells it. @param {number} at Epoch ms. @param {SeededRandom} random */
 export function userEvent(at, random) {
   const category = random.pick(['user_activity', 'start_node', 'stop_node', 'start_lab']);
-  const about = category === 'user_activity' ? {} : { lab_id: random.uuid(), node_label: 'r1' };
-  return { category, timestamp: cmlTimestamp(at, random), data: { user_id: random.uuid(), ...about } };
+  const data = category === 'user_activity' ? { user_id: random.uuid() } : { lab_id: random.uuid() };
+  return { category, timestamp: cmlTimestamp(at, random), data };
 }
 
 /**
@@ -117,4 +120,25 @@ export function newEvent({ type, data }, id) {
       schema_version: 1,
     },
   };
+}
+
+/**
+ * Writes the lives of so many workers, interleaved as they would come: a few checks of one, then of the next.
+ *
+ * @param {import('../../../dist/platform/event-store/event-store.port.js').EventStore} events
+ * @param {number} workers
+ * @param {number} eventsEach
+ */
+export async function writeLives(events, workers, eventsEach) {
+  const lives = Array.from({ length: workers }, (_, index) => ({ stream: streamOf(index), life: lifeOf(index, eventsEach) }));
+  const atOnce = 5;
+  for (let from = 0; from < eventsEach; from += atOnce) {
+    const expected = from === 0 ? 'no_stream' : from - 1;
+    await Promise.all(
+      lives.map(({ stream, life }) => {
+        const some = life.slice(from, from + atOnce).map((event) => newEvent(event, randomUUID()));
+        return events.append(stream, some, expected);
+      }),
+    );
+  }
 }

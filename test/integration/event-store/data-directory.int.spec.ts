@@ -3,13 +3,16 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { DataDirectory } from '../../../src/platform/data-directory/data-directory.js';
-import { startProcess } from './spawn-process.js';
+import { killStarted, startProcess } from './spawn-process.js';
 
 let path: string;
 beforeEach(() => {
   path = mkdtempSync(join(tmpdir(), 'dormouse-claim-'));
 });
-afterEach(() => rmSync(path, { recursive: true }));
+afterEach(async () => {
+  await killStarted();
+  rmSync(path, { recursive: true });
+});
 
 describe('a data directory and two processes', () => {
   it('refuses the second one, naming the directory and the process that has it', async () => {

@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { SystemClock } from '../../../src/platform/clock.js';
 import { EmbeddedEventStore } from '../../../src/platform/event-store/embedded/embedded-event-store.js';
 import { collect } from '../../support/collect.js';
-import { startProcess } from './spawn-process.js';
+import { killStarted, startProcess } from './spawn-process.js';
 
 let directory: string;
 let path: string;
@@ -14,7 +14,10 @@ beforeEach(() => {
   directory = mkdtempSync(join(tmpdir(), 'dormouse-crash-'));
   path = join(directory, 'events.sqlite');
 });
-afterEach(() => rmSync(directory, { recursive: true }));
+afterEach(async () => {
+  await killStarted();
+  rmSync(directory, { recursive: true });
+});
 
 /** Last acknowledged revision of each stream, from the lines of the writing process. */
 function acknowledged(lines: readonly string[]): Map<string, number> {
@@ -44,6 +47,20 @@ describe('the embedded event store', () => {
 
       await expectEverythingAcknowledged(writer.lines);
     }
+  }, 60_000);
+
+  it('is one process’s at a time: a second one is refused, and the first one goes on', async () => {
+    const writer = startProcess('append-events.process.ts', [path, '300']);
+    await writer.waitForLines(10);
+
+    expect(() => EmbeddedEventStore.open(path, { clock: new SystemClock() })).toThrow(
+      expect.objectContaining({ problem: 'in_use' }),
+    );
+
+    await writer.waitForLines(writer.lines.length + 10);
+    expect(writer.lines.filter((line) => line.startsWith('failed'))).toEqual([]);
+    await writer.kill();
+    await expectEverythingAcknowledged(writer.lines);
   }, 60_000);
 
   it('answers with clear errors and loses nothing when files may not grow any more', async () => {

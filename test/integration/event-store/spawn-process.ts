@@ -18,6 +18,13 @@ export interface SecondProcess {
   readonly ended: Promise<number | null>;
 }
 
+const running = new Set<SecondProcess>();
+
+/** Ends whatever still runs; after each test, so that one that fails leaves nothing behind. */
+export async function killStarted(): Promise<void> {
+  await Promise.all([...running].map((process) => process.kill()));
+}
+
 /**
  * Starts a file of this folder in a process of its own.
  *
@@ -35,7 +42,7 @@ export function startProcess(file: string, args: string[], through = 'exec "$@"'
   reader.on('line', (line) => lines.push(line));
   const ended = once(child, 'exit').then(([code]) => code as number | null);
   const closed = once(reader, 'close');
-  return {
+  const started: SecondProcess = {
     pid: child.pid ?? 0,
     lines,
     ended: Promise.all([ended, closed]).then(([code]) => code),
@@ -51,4 +58,7 @@ export function startProcess(file: string, args: string[], through = 'exec "$@"'
       await Promise.all([ended, closed]);
     },
   };
+  running.add(started);
+  void started.ended.then(() => running.delete(started));
+  return started;
 }

@@ -69,6 +69,9 @@ export class EmbeddedEventStore extends EventStore {
     clock: Clock,
   ) {
     super();
+    // Nobody else has business in this file. Keeping its locks spares each commit to take and give them back, a
+    // twentieth of its time, and turns a second process away even where nobody claimed the directory.
+    database.exec('PRAGMA locking_mode = EXCLUSIVE');
     database.exec(`PRAGMA cache_size = -${CACHE_KIB}`);
     const ids = new EventIds(database);
     this.reader = new EventReader(database, ids);

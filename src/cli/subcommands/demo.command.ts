@@ -2,6 +2,7 @@ import type { Command } from 'commander';
 import { InvalidArgumentError } from 'commander';
 import type { Cli } from '../cli.js';
 import { EXIT } from '../cli.js';
+import { endWithNpm } from '../node-process.js';
 
 /** `dormouse demo` */
 export function addDemoCommand(program: Command, cli: Cli): void {
@@ -30,6 +31,7 @@ Environment:
     )
     .action(async ({ seconds }: { seconds?: number }) => {
       const { signal } = cli;
+      endWithNpm(cli.environment);
       const { runDemo } = await import('../demo/run-demo.js');
       const until = seconds === undefined ? signal : AbortSignal.any([signal, AbortSignal.timeout(seconds * 1000)]);
       const autoPauses = await runDemo(cli.terminal, cli.environment, until);

@@ -1,0 +1,180 @@
+import { describe, expect, it, jest } from '@jest/globals';
+import { HttpException } from '@nestjs/common';
+import { PlatformSettings } from '../config/platform-settings.js';
+import { DormouseError, InvalidInput } from '../errors.js';
+import type { EventStore } from '../event-store/event-store.port.js';
+import { correlated } from '../observability/logger.js';
+import type { ProjectionEngine } from '../projections/projection-engine.js';
+import { commandContextOf } from './caller.js';
+import { Consistency, ViewIsLate } from './consistency.js';
+import { isLoopback } from './loopback.js';
+import { refuseCrossSite } from './origin-guard.js';
+import { problemOf } from './problem.filter.js';
+
+describe('The command that a request stands for', () => {
+  const request = (headers: Record<string, string | string[]>, url = '/workers/1/pause') => ({
+    method: 'POST',
+    url,
+    headers,
+  });
+
+  it('is the same for the same key on the same method and path, whatever the query', () => {
+    const one = commandContextOf(request({ 'idempotency-key': 'k' }));
+    const two = commandContextOf(request({ 'idempotency-key': 'k' }, '/workers/1/pause?x=1'));
+    expect(one).toMatchObject({ repeatable: true, actor: 'anonymous' });
+    expect(two.commandId).toBe(one.commandId);
+    expect(commandContextOf(request({ 'idempotency-key': 'k' }, '/workers/2/pause')).commandId).not.toBe(one.commandId);
+    const put = commandContextOf({ ...request({ 'idempotency-key': 'k' }), method: 'PATCH' });
+    expect(put.commandId).not.toBe(one.commandId);
+  });
+
+  it('is a new one without a key, on behalf of the caller, with the request’s correlation id', () => {
+    const id = '11111111-2222-4333-8444-555555555555';
+    const context = correlated(id, () => commandContextOf(request({ 'x-user-id': 'ada' })));
+    expect(context).toMatchObject({ repeatable: false, actor: 'ada', correlationId: id });
+    expect(commandContextOf(request({})).commandId).not.toBe(context.commandId);
+  });
+
+  it.each([
+    ['Idempotency-Key', ''],
+    ['Idempotency-Key', 'x'.repeat(256)],
+    ['Idempotency-Key', 'tschüss'],
+    ['X-User-Id', 'a b'],
+    ['X-User-Id', 'x'.repeat(201)],
+  ])('is refused when %s is %j', (name, value) => {
+    expect(() => commandContextOf(request({ [name.toLowerCase()]: value }))).toThrow(InvalidInput);
+    expect(() => commandContextOf(request({ [name.toLowerCase()]: value }))).toThrow(name);
+  });
+
+  it('is refused when a header comes twice', () => {
+    expect(() => commandContextOf(request({ 'idempotency-key': ['a', 'b'] }))).toThrow(InvalidInput);
+  });
+});
+
+describe('A consistency token', () => {
+  function consistency(options: { identity?: string; head?: number | null; reached?: boolean } = {}) {
+    const { identity = 'ABCDEF01-2345-4789-8abc-def012345678', head = 100, reached = true } = options;
+    const waitFor = jest.fn((_position: number, _ms: number) => Promise.resolve(reached));
+    const events = { identity: () => Promise.resolve(identity), head: () => Promise.resolve(head) };
+    const projections = { view: () => ({ waitFor, position: () => head }) };
+    // Only what tokens ask of the two; to build the rest would be to test it.
+    const made = new Consistency(
+      events as unknown as EventStore,
+      projections as unknown as ProjectionEngine,
+      new PlatformSettings(),
+    );
+    return { made, waitFor };
+  }
+
+  it('is a position in one history, and waits for exactly that position', async () => {
+    const { made, waitFor } = consistency();
+    const token = (await made.token(77)) ?? '';
+    expect(token).toMatch(/^abcdef01\.[0-9a-z]+$/);
+    await made.reach('workers', token);
+    expect(waitFor).toHaveBeenCalledWith(77, 5_000);
+  });
+
+  it('is null as long as nothing was ever written', async () => {
+    expect(await consistency().made.token(null)).toBeNull();
+  });
+
+  it('of another history is not accepted', async () => {
+    const foreign = (await consistency({ identity: '99999999-2345-4789-8abc-def012345678' }).made.token(5)) ?? '';
+    await expect(consistency().made.reach('workers', foreign)).rejects.toThrow(InvalidInput);
+  });
+
+  it.each(['', 'abcdef01', 'abcdef01.', 'abcdef01.-1', 'abcdef01.zzzzzzzzzzz', 'abcdef01.1.1'])(
+    'is not %j',
+    async (token) => {
+      await expect(consistency().made.reach('workers', token)).rejects.toThrow(InvalidInput);
+    },
+  );
+
+  it('beyond the end of the history is not accepted', async () => {
+    const token = (await consistency().made.token(101)) ?? '';
+    await expect(consistency().made.reach('workers', token)).rejects.toThrow(/does not reach so far/);
+    await expect(consistency({ head: null }).made.reach('workers', token)).rejects.toThrow(InvalidInput);
+  });
+
+  it('that the view does not reach in time says that the command is done', async () => {
+    const { made } = consistency({ reached: false });
+    const token = (await made.token(7)) ?? '';
+    await expect(made.reach('workers', token)).rejects.toThrow(ViewIsLate);
+    await expect(made.reach('workers', token)).rejects.toMatchObject({ status: 503, code: 'view_is_late' });
+  });
+});
+
+describe('A problem document', () => {
+  it('carries code, status, text and details of what went wrong on purpose', () => {
+    const error = new DormouseError('broom_missing', 409, 'There is no broom.', { cupboard: 3 });
+    const problem = correlated('an-id', () => problemOf(error));
+    expect(problem).toEqual({
+      type: 'about:blank',
+      title: 'Conflict',
+      status: 409,
+      code: 'broom_missing',
+      detail: 'There is no broom.',
+      cupboard: 3,
+      correlation_id: 'an-id',
+    });
+  });
+
+  it('tells nothing of what went wrong unexpectedly', () => {
+    for (const thrown of [new Error('password is hunter2'), 'hunter2', null, undefined]) {
+      const problem = problemOf(thrown);
+      expect(problem).toMatchObject({ status: 500, code: 'internal_error' });
+      expect(JSON.stringify(problem)).not.toContain('hunter2');
+    }
+  });
+
+  it.each([
+    [404, 'route_not_found'],
+    [413, 'content_too_large'],
+    [415, 'unsupported_media_type'],
+    [418, 'http_418'],
+  ])('gives the status %i of the framework the code %s', (status, code) => {
+    expect(problemOf(new HttpException('x', status))).toMatchObject({ status, code });
+  });
+
+  it('takes the status of an error of the HTTP server, but only a client’s', () => {
+    expect(problemOf(Object.assign(new Error('x'), { statusCode: 413 }))).toMatchObject({ code: 'content_too_large' });
+    expect(problemOf(Object.assign(new Error('x'), { statusCode: 503 }))).toMatchObject({ code: 'internal_error' });
+  });
+});
+
+describe('A request from another site', () => {
+  const local = '127.0.0.1';
+  it.each([
+    ['that a browser says is one', { host: 'localhost:3000', 'sec-fetch-site': 'cross-site' }],
+    ['with a foreign origin', { host: 'localhost:3000', origin: 'https://evil.example' }],
+    ['with an origin that is none', { host: 'localhost:3000', origin: 'null' }],
+    ['under a name that was bent to this machine', { host: 'evil.example:3000' }],
+  ])('%s is refused', (_, headers) => {
+    expect(() => refuseCrossSite({ headers }, local)).toThrow(expect.objectContaining({ status: 403 }));
+  });
+
+  it.each([
+    ['without an origin', { host: 'localhost:3000' }],
+    [
+      'from its own pages',
+      { host: '127.0.0.1:3000', origin: 'http://127.0.0.1:3000', 'sec-fetch-site': 'same-origin' },
+    ],
+    ['over IPv6', { host: '[::1]:3000' }],
+  ])('is not one %s', (_, headers) => {
+    expect(() => refuseCrossSite({ headers }, local)).not.toThrow();
+  });
+
+  it('may use any name when the service listens beyond this machine', () => {
+    expect(() => refuseCrossSite({ headers: { host: 'dormouse.example' } }, '0.0.0.0')).not.toThrow();
+  });
+});
+
+describe('Loopback', () => {
+  it.each(['127.0.0.1', '127.255.0.3', '::1', '[::1]', 'localhost', 'LOCALHOST', 'a.localhost'])('is %s', (host) => {
+    expect(isLoopback(host)).toBe(true);
+  });
+
+  it.each(['0.0.0.0', '::', '10.0.0.1', 'localhost.example', '127.0.0.1.example', ''])('is not %j', (host) => {
+    expect(isLoopback(host)).toBe(false);
+  });
+});
