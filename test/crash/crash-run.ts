@@ -1,6 +1,7 @@
 import { randomInt } from 'node:crypto';
 import { parseArgs } from 'node:util';
 import { SeededRandom } from '../../src/simulated-lab/seeded-random.js';
+import { WrongAnswer } from './clients.js';
 import { CrashWorld } from './crash-world.js';
 import type { Ec2Backend } from './ec2-backend.js';
 import { labEc2, motoEc2 } from './ec2-backend.js';
@@ -49,11 +50,13 @@ export async function main(args: readonly string[]): Promise<number> {
     await run.run();
     await world.end(false);
   } catch (error) {
-    console.log(`\nFAILED after ${report.kills} kills, seed ${options.seed}; last step: ${run.lastStep}`);
-    console.log(error instanceof Violation ? error.message : error);
-    console.log(`The data directory and the log of the service are kept in ${world.directory}`);
-    report.failed = 1;
     run.abort();
+    report.failed = 1;
+    console.log(`\nFAILED in round ${report.kills + 1}, seed ${options.seed}`);
+    console.log(`killed last at: ${run.hitBefore?.name ?? 'nothing'}; waiting for: ${run.step?.name ?? 'nothing'}`);
+    console.log(error instanceof Violation || error instanceof WrongAnswer ? error.message : error);
+    if (error instanceof Violation) console.log(world.storyOf(error.message).join('\n'));
+    console.log(`The data directory and the log of the service are kept in ${world.directory}`);
   }
   report.print(world);
   return report.passes ? 0 : 1;
@@ -62,8 +65,11 @@ export async function main(args: readonly string[]): Promise<number> {
 class CrashRun {
   private readonly random: SeededRandom;
   private readonly schedule: Schedule;
+  /** Waited for in this life of the service. */
+  step: Step | undefined;
+  /** Where the life before ended; undefined when its step did not come. */
+  hitBefore: Step | undefined;
   private service: ServiceProcess | undefined;
-  private hitBefore: Step | undefined;
   private sinceInspection = 0;
 
   constructor(
@@ -73,10 +79,6 @@ class CrashRun {
   ) {
     this.random = new SeededRandom(`${options.seed}/run`);
     this.schedule = new Schedule(this.random);
-  }
-
-  get lastStep(): string {
-    return this.hitBefore?.name ?? 'none';
   }
 
   async run(): Promise<void> {
@@ -111,6 +113,7 @@ class CrashRun {
     const step = this.schedule.next(this.hitBefore);
     const service = world.startService();
     this.service = service;
+    this.step = step;
     // What can only be found right after a start must be waited for from the start.
     if (this.sinceInspection >= INSPECT_EVERY && step.after === undefined && step.point.at !== 'starting') {
       await service.untilReady();

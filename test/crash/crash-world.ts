@@ -33,6 +33,9 @@ const PACE = {
   WORKER_STATUS_SYNC_INTERVAL: '0.15',
 };
 
+/** What is printed of a worker when something is wrong with it. */
+const STORY_LINES = 30;
+
 /** Within so long everything that was under way is finished or abandoned, ms. */
 const SETTLED_WITHIN_MS = 30_000;
 
@@ -138,6 +141,22 @@ export class CrashWorld {
     }
   }
 
+  /** The last events and EC2 calls of the workers that a finding names, in the order of their times. */
+  storyOf(finding: string): string[] {
+    return this.records()
+      .filter(({ name, events }) => finding.includes(name) || (events[0] && finding.includes(events[0].stream)))
+      .flatMap(({ name, events, calls }) => {
+        const told = [
+          ...events.map(
+            (event) => `${event.recorded_at} ${event.type}@${event.revision} ${JSON.stringify(event.data)}`,
+          ),
+          ...calls.map((call) => `${new Date(call.arrivedAt).toISOString()} EC2 ${JSON.stringify(call)}`),
+          ...this.starts.map((start) => `${new Date(start).toISOString()} the service is started`),
+        ];
+        return ['', name, ...told.sort().slice(-STORY_LINES)];
+      });
+  }
+
   private checkWorker(record: WorkerRecord, settled: boolean): string[] {
     return [
       ...powerMakesSense(record, settled),
@@ -149,7 +168,7 @@ export class CrashWorld {
   private records(): WorkerRecord[] {
     const byStream = Map.groupBy(this.history.events, ({ stream }) => stream);
     return this.lab.workers.map((worker) => ({
-      name: worker.name,
+      name: `${worker.name} ${streamOf(worker)}`,
       events: byStream.get(streamOf(worker)) ?? [],
       calls: this.lab.powerCalls.filter(({ instanceId }) => instanceId === worker.instanceId),
     }));

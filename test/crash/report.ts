@@ -42,7 +42,7 @@ export class Report {
   print(world: CrashWorld): void {
     console.log(`\n${this.table()}\n\n${this.totals(world).join('\n')}`);
     const neverHit = this.neverHit();
-    if (neverHit.length > 0) console.log(`never hit: ${neverHit.join('; ')}`);
+    if (this.planned >= ENOUGH_KILLS && neverHit.length > 0) console.log(`never hit: ${neverHit.join('; ')}`);
     const failed = this.passes ? 0 : 1;
     console.log(`${this.kills - this.failed} passed, ${failed} failed`);
   }

@@ -109,11 +109,8 @@ export class Trap {
 
   private async isRebuilding(): Promise<boolean> {
     await this.api.read('/health/ready');
-    const name = 'workers';
-    const { status } = await this.api.call({ method: 'POST', path: `/admin/projections/${name}/rebuild` });
-    if (status !== 202) return false;
-    await delay(this.random.integer(0, 10));
-    return (await this.api.read<{ state: string }>(`/admin/projections/${name}`)).state === 'rebuilding';
+    const { status, body } = await this.api.call({ method: 'POST', path: '/admin/projections/workers/rebuild' });
+    return status === 202 && (body as { state?: unknown }).state === 'rebuilding';
   }
 
   private async purposeOf({ action, workers }: Moment): Promise<Purpose | undefined> {

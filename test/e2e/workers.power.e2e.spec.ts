@@ -149,6 +149,15 @@ describe('POST .../resume', () => {
     expect(await worker.get()).toMatchObject({ status: 'stopped' });
   });
 
+  it('is 409 when EC2 says that the instance was terminated meanwhile', async () => {
+    const worker = await paused();
+    lab.ec2.instances.terminate(worker.instanceId);
+    expectProblem(await worker.post('resume'), 409, 'worker_terminated');
+    expect(await worker.dataOf('WorkerResumeAbandoned')).toMatchObject([{ reason: 'terminated' }]);
+    expect(await worker.get()).toMatchObject({ status: 'shutting-down' });
+    expect(worker.starts).toBe(0);
+  });
+
   it('is 502 with EC2’s code when EC2 refuses; the worker stays paused', async () => {
     const worker = await paused();
     lab.ec2.faultNext({ kind: 'refuse', code: 'InsufficientInstanceCapacity' }, { target: 'StartInstances' });

@@ -366,8 +366,8 @@ describe('Loading', () => {
     await fill(200, { snapshotEvery: 100 });
     await events.close();
     events = EmbeddedEventStore.open(join(directory, 'restored.sqlite'), { clock });
-    await fill(20, { snapshotEvery: 1_000 });
-    expect((await open().load(counter, '1')).state).toEqual({ total: 20, count: 20 });
+    await transact(open({ snapshotEvery: 1_000 }), () => Array.from({ length: 300 }, () => added(2)));
+    expect((await open().load(counter, '1')).state).toEqual({ total: 600, count: 300 });
   });
 
   it('and deciding do without snapshots that cannot be read or written', async () => {

@@ -49,6 +49,8 @@ interface Failure {
 export class BatchFold {
   /** Events applied, those that changed nothing included. */
   applied = 0;
+  /** Events taken, those left out included. */
+  taken = 0;
   private readonly cells = new Map<string, Cell>();
 
   constructor(
@@ -60,6 +62,7 @@ export class BatchFold {
   async fold(events: readonly RecordedEvent[], signal: AbortSignal): Promise<void> {
     const steps = events.map((recorded) => this.prepare(recorded));
     await this.load(steps.map((step) => step.id));
+    this.taken += steps.length;
     for (const step of steps) {
       const { recorded } = step;
       if (!this.parked.none && this.parked.holdBack(recorded.stream)) continue;
@@ -76,6 +79,11 @@ export class BatchFold {
       if (changed && position !== null) writes.push({ id, document: document ?? null, position });
     }
     return writes;
+  }
+
+  /** Documents it holds, changed or not. */
+  get documents(): number {
+    return this.cells.size;
   }
 
   /** How many more documents exist after this batch than before it. */

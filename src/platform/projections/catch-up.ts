@@ -26,9 +26,9 @@ export async function catchUp(
   for (;;) {
     write.signal.throwIfAborted();
     const end = limits.upTo?.();
-    if (end !== undefined && (end === null || (generation.position ?? -1) >= end)) return;
+    if (end !== undefined && (end === null || (generation.readTo ?? -1) >= end)) return generation.settle(write);
     const page = await context.events.readAll({
-      after: generation.position,
+      after: generation.readTo,
       limit: context.options.batchSize,
       filter,
     });

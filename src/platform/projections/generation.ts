@@ -22,6 +22,14 @@ export interface WriteContext {
   readonly stateAt?: (checkpoint: Position | null) => BesideWrite;
 }
 
+/** Events that are folded and not committed yet. */
+interface Uncommitted {
+  readonly fold: BatchFold;
+  readonly changes: ParkedChanges;
+  /** Of the last of them. */
+  readonly position: Position;
+}
+
 /** What came of trying a parked stream again. */
 export interface ReplayOutcome {
   /** Events applied now. */
@@ -37,6 +45,7 @@ export interface ReplayOutcome {
 export class Generation {
   /** Documents it has made, less those it has deleted, since it was opened. */
   documents = 0;
+  private uncommitted: Uncommitted | undefined;
   private persisted: Position | null;
   private persistedAt: number;
 
@@ -47,36 +56,56 @@ export class Generation {
     readonly collection: Collection<Document>,
     readonly parked: ParkedStreams,
     private readonly skipped: Set<string>,
-    /** Everything up to here is applied, parked or no affair of the projection's. */
+    /** Everything up to here is committed: applied, parked or no affair of the projection's. */
     public position: Position | null,
   ) {
     this.persisted = position;
     this.persistedAt = context.clock.now();
   }
 
-  /** Applies what of the batch is new, and commits documents, parked streams and checkpoint as one. */
-  async apply(batch: EventBatch, write: WriteContext): Promise<void> {
-    const { position } = this;
-    if (batch.position === null || (position !== null && batch.position <= position)) return;
-    const first = batch.events[0];
-    const isNew = position === null || !first || first.position > position;
-    const events = isNew ? batch.events : batch.events.filter((event) => event.position > position);
+  /** Everything up to here is in the documents or, while more comes, waits to be committed. */
+  get readTo(): Position | null {
+    return this.uncommitted?.position ?? this.position;
+  }
 
-    const changes = this.parked.change();
-    const fold = this.fold(changes);
+  /**
+   * Applies what of the batch is new. Documents, parked streams and checkpoint are committed as one: at once when nothing
+   * is beyond the batch, else when thousands of events have come together, so that each document is written once for all
+   * of them.
+   */
+  async apply(batch: EventBatch, write: WriteContext): Promise<void> {
+    const { readTo } = this;
+    if (batch.position === null || (readTo !== null && batch.position <= readTo)) return;
+    const first = batch.events[0];
+    const isNew = readTo === null || !first || first.position > readTo;
+    const events = isNew ? batch.events : batch.events.filter((event) => event.position > readTo);
+
+    const changes = this.uncommitted?.changes ?? this.parked.change();
+    const fold = this.uncommitted?.fold ?? this.fold(changes);
     await fold.fold(events, write.signal);
     write.signal.throwIfAborted();
+    this.uncommitted = { fold, changes, position: batch.position };
+    const { commitAfterEvents, commitAfterDocuments } = this.context.options;
+    const isMuch = fold.taken >= commitAfterEvents || fold.documents >= commitAfterDocuments;
+    if (batch.live || isMuch || this.checkpointIsDue()) await this.settle(write);
+  }
+
+  /** Commits what waits. Before anything but {@link apply} is done with the documents. */
+  async settle(write: WriteContext): Promise<void> {
+    if (!this.uncommitted) return;
+    const { fold, changes, position } = this.uncommitted;
     const writes = fold.writes();
     const parked = changes.writes();
     if (writes.length > 0 || parked.length > 0) {
-      const beside = write.stateAt ? [...parked, write.stateAt(batch.position)] : parked;
+      const beside = write.stateAt ? [...parked, write.stateAt(position)] : parked;
       await this.commit(writes, beside, write);
-      this.markPersisted(batch.position);
+      this.markPersisted(position);
       changes.accept();
       this.documents += fold.documentsAdded;
     }
-    this.position = batch.position;
-    if (this.context.clock.now() - this.persistedAt >= this.context.options.checkpointEveryMs) await this.flush(write);
+    this.uncommitted = undefined;
+    this.position = position;
+    if (this.checkpointIsDue()) await this.flush(write);
   }
 
   /** Stores the checkpoint, if it has moved since it was last stored. */
@@ -169,6 +198,10 @@ export class Generation {
   ): Promise<void> {
     const collection = this.collection.name;
     await this.context.readModels.commit({ collection, writes, beside, ...(fence && { fence }) });
+  }
+
+  private checkpointIsDue(): boolean {
+    return this.context.clock.now() - this.persistedAt >= this.context.options.checkpointEveryMs;
   }
 
   private markPersisted(position: Position | null): void {

@@ -7,8 +7,11 @@ import type { ReadModelStore } from '../read-models/read-model-store.port.js';
 
 /** How the engine paces itself. Times are milliseconds of the host's timers. */
 export interface ProjectionOptions {
-  /** Events folded and committed together, at most. */
+  /** Events read and folded at a time, at most. */
   readonly batchSize: number;
+  /** While more events are at hand, so many of them (or so many documents) are committed together. */
+  readonly commitAfterEvents: number;
+  readonly commitAfterDocuments: number;
   /** First and longest wait after a failure; it doubles in between. */
   readonly backoffMinMs: number;
   readonly backoffMaxMs: number;
@@ -27,6 +30,8 @@ export interface ProjectionOptions {
 
 export const DEFAULT_PROJECTION_OPTIONS: ProjectionOptions = {
   batchSize: 1_000,
+  commitAfterEvents: 20_000,
+  commitAfterDocuments: 2_000,
   backoffMinMs: 100,
   backoffMaxMs: 10_000,
   applyAttempts: 3,

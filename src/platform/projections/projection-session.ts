@@ -116,10 +116,11 @@ export class ProjectionSession {
     return { signal: this.signal, fence: this.start.lease.fence };
   }
 
-  /** Runs `work` alone; not at all once the session has ended. */
+  /** Runs `work` alone, all that was read being committed; not at all once the session has ended. */
   exclusive<T>(work: () => Promise<T>): Promise<T> {
     return this.turn(async () => {
       this.signal.throwIfAborted();
+      await this.orBreak(() => this.generation.settle(this.activeWrite()));
       return await work();
     });
   }
@@ -144,7 +145,8 @@ export class ProjectionSession {
 
   /** Applies events to the documents in use. What fails here ends the session. */
   applyLive(batch: EventBatch): Promise<void> {
-    return this.exclusive(async () => {
+    return this.turn(async () => {
+      this.signal.throwIfAborted();
       await this.orBreak(() => this.generation.apply(batch, this.activeWrite()));
       this.start.view.applied.value = this.generation.position;
     });
@@ -154,6 +156,7 @@ export class ProjectionSession {
   flush(): Promise<void> {
     return this.turn(async () => {
       if (this.broken.signal.aborted || this.start.lease.lost.aborted) return;
+      await this.generation.settle(this.activeWrite());
       await this.generation.flush(this.activeWrite());
     });
   }

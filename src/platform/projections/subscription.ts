@@ -42,7 +42,7 @@ class Subscription {
   async consume(): Promise<never> {
     const { events, options } = this.context;
     const filter = filterOf(this.session.projection);
-    const after = this.session.active.position;
+    const after = this.session.active.readTo;
     for await (const batch of events.subscribe({ after, filter, signal: this.signal, batchSize: options.batchSize })) {
       this.signal.throwIfAborted();
       this.received++;
@@ -81,7 +81,7 @@ class Subscription {
   private async look(): Promise<Position | undefined> {
     const { received, session } = this;
     const filter = filterOf(session.projection);
-    const page = await this.context.events.readAll({ after: session.active.position, limit: 1, filter });
+    const page = await this.context.events.readAll({ after: session.active.readTo, limit: 1, filter });
     if (this.received !== received) return undefined;
     const [first] = page.events;
     if (first) return first.position;

@@ -1,15 +1,23 @@
-import { randomUUID } from 'node:crypto';
-import { eventLogFormat } from '../../../dist/platform/event-store/embedded/event-log-format.js';
-import { openSqliteFile } from '../../../dist/platform/sqlite/sqlite-file.js';
+import { DatabaseSync } from 'node:sqlite';
 
 /**
- * What the event store is compared with: one prepared INSERT into the store's own table with its index, each its own
- * transaction, write-ahead log, synchronous FULL. Nothing is checked, nothing is made of the row.
+ * What the event store is compared with: one prepared INSERT into a table with the same columns and an index on (stream,
+ * revision), without which no stream could be read; each its own transaction, write-ahead log, synchronous FULL. Nothing
+ * is checked, nothing is made of the row.
  */
 export class BareLog {
   /** @param {string} path */
   constructor(path) {
-    this.database = openSqliteFile(path, eventLogFormat(randomUUID()));
+    this.database = new DatabaseSync(path);
+    this.database.exec(`
+      PRAGMA journal_mode = WAL;
+      PRAGMA synchronous = FULL;
+      CREATE TABLE events (
+        position INTEGER PRIMARY KEY, stream TEXT NOT NULL, revision INTEGER NOT NULL, type TEXT NOT NULL,
+        recorded_at INTEGER NOT NULL, id BLOB NOT NULL, data TEXT NOT NULL, metadata TEXT NOT NULL
+      ) STRICT;
+      CREATE UNIQUE INDEX events_by_stream ON events (stream, revision);
+    `);
     this.insert = this.database.prepare(
       'INSERT INTO events (position, stream, revision, type, recorded_at, id, data, metadata) VALUES (?, ?, ?, ?, ?, ?, ?, ?)',
     );

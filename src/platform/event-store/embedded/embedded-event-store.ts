@@ -20,7 +20,7 @@ import type {
   SubscribeOptions,
 } from '../event-store.port.js';
 import { CommitSignal } from './commit-signal.js';
-import { EventIds } from './event-ids.js';
+import { EventIndex } from './event-index.js';
 import { eventLogFormat } from './event-log-format.js';
 import { EventReader, PAGE_EVENTS } from './event-reader.js';
 import { CommitFailed, EventWriter } from './event-writer.js';
@@ -32,6 +32,12 @@ const DEFAULT_BATCH_SIZE = 500;
 
 /** Pages kept in memory, KiB: the inner pages of the indexes of some million events. */
 const CACHE_KIB = 16 * 1024;
+
+export interface EmbeddedEventStoreOptions {
+  readonly clock: Clock;
+  /** New events are gathered in memory before their index is written (default 4,096 of them). */
+  readonly indexAfter?: number;
+}
 
 /**
  * The event store in a SQLite file of this process: the default, which needs no server.
@@ -53,10 +59,10 @@ export class EmbeddedEventStore extends EventStore {
    *
    * @throws {StoreFileRefused} the file is not one that this program may open; it was left as it was
    */
-  static open(path: string, options: { clock: Clock }): EmbeddedEventStore {
+  static open(path: string, options: EmbeddedEventStoreOptions): EmbeddedEventStore {
     const database = openSqliteFile(path, eventLogFormat(randomUUID()));
     try {
-      return new EmbeddedEventStore(path, database, options.clock);
+      return new EmbeddedEventStore(path, database, options);
     } catch (error) {
       database.close();
       throw error;
@@ -66,16 +72,16 @@ export class EmbeddedEventStore extends EventStore {
   private constructor(
     private readonly path: string,
     private readonly database: DatabaseSync,
-    clock: Clock,
+    { clock, indexAfter }: EmbeddedEventStoreOptions,
   ) {
     super();
     // Nobody else has business in this file. Keeping its locks spares each commit to take and give them back, a
     // twentieth of its time, and turns a second process away even where nobody claimed the directory.
     database.exec('PRAGMA locking_mode = EXCLUSIVE');
     database.exec(`PRAGMA cache_size = -${CACHE_KIB}`);
-    const ids = new EventIds(database);
-    this.reader = new EventReader(database, ids);
-    this.writer = new EventWriter(database, ids, clock);
+    const index = new EventIndex(database, indexAfter);
+    this.reader = new EventReader(database, index);
+    this.writer = new EventWriter(database, index, clock);
     this.appends = new GroupCommit((group) => this.write(group));
     const row = database.prepare("SELECT value FROM meta WHERE key = 'identity'").get();
     this.storeIdentity = String(row?.['value']);

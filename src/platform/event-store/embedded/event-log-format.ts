@@ -4,8 +4,8 @@ import type { SqliteFormat } from '../../sqlite/sqlite-file.js';
  * The file of the embedded event store. Events are rows that are only ever added.
  *
  * - `position` is the rowid: the table itself is the global order, and reading on from a position is one descent.
- * - `event_ids` is written behind, see EventIds. An id is not unique in it: a repeat at a fresh revision writes twice, as
- *   EventStoreDB does (see the port).
+ * - `stream_events` and `event_ids` are written behind, see EventIndex: they hold what is not after `indexed_to`. An id is
+ *   not unique: a repeat at a fresh revision writes twice, as EventStoreDB does (see the port).
  * - Short columns come first, so that a filter that leaves a row out need not read past them.
  *
  * @param identity UUID of the history, kept when the file is made
@@ -29,7 +29,12 @@ export function eventLogFormat(identity: string): SqliteFormat {
         data        TEXT    NOT NULL,
         metadata    TEXT    NOT NULL
       ) STRICT;
-      CREATE UNIQUE INDEX events_by_stream ON events (stream, revision);
+      CREATE TABLE stream_events (
+        of_stream   TEXT    NOT NULL,
+        at_revision INTEGER NOT NULL,
+        place       INTEGER NOT NULL,
+        PRIMARY KEY (of_stream, at_revision)
+      ) STRICT, WITHOUT ROWID;
       CREATE TABLE event_ids (
         id       BLOB    NOT NULL,
         position INTEGER NOT NULL,

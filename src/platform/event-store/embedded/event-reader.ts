@@ -1,8 +1,8 @@
 import type { DatabaseSync, StatementSync } from 'node:sqlite';
 import type { EventFilter, Position, RecordedEvent } from '../event-store.port.js';
-import type { EventIds } from './event-ids.js';
+import type { EventIndex } from './event-index.js';
 import { conditionOf } from './event-filter.js';
-import { charactersOf, COLUMNS, rowsOf, toRecordedEvent, uuidHex } from './recorded-row.js';
+import { charactersOf, COLUMNS, rowsOf, toRecordedEvent } from './recorded-row.js';
 import type { RecordedRow } from './recorded-row.js';
 
 /** So many events are read at a time: enough to be quick, few enough that the largest ones (1 MB each) fit in memory. */
@@ -37,25 +37,49 @@ export class EventReader {
 
   constructor(
     private readonly database: DatabaseSync,
-    private readonly ids: EventIds,
+    private readonly index: EventIndex,
   ) {
-    const ofStream = `SELECT ${COLUMNS} FROM events WHERE stream = ?`;
-    this.streamForwards = this.prepare(`${ofStream} AND revision >= ? ORDER BY revision LIMIT ?`);
-    this.streamBackwards = this.prepare(`${ofStream} AND revision <= ? ORDER BY revision DESC LIMIT ?`);
-    this.byPosition = this.prepare(`${ofStream} AND position = ?`);
+    // CROSS JOIN: the index first, in its own order, then each event by its position.
+    const ofStream = `SELECT ${COLUMNS} FROM stream_events CROSS JOIN events ON position = place WHERE of_stream = ?`;
+    this.streamForwards = this.prepare(`${ofStream} AND at_revision >= ? ORDER BY at_revision LIMIT ?`);
+    this.streamBackwards = this.prepare(`${ofStream} AND at_revision <= ? ORDER BY at_revision DESC LIMIT ?`);
+    this.byPosition = this.prepare(`SELECT ${COLUMNS}, stream FROM events WHERE position = ?`);
   }
 
   /** Up to `limit` events of a stream from a revision on, inclusive. */
   streamPage(stream: string, from: number, direction: Direction, limit: number): RecordedEvent[] {
-    const statement = direction === 'forwards' ? this.streamForwards : this.streamBackwards;
-    return rowsOf(statement, stream, from, limit).map((row) => toRecordedEvent(row, stream));
+    const rows = direction === 'forwards' ? this.forwards(stream, from, limit) : this.backwards(stream, from, limit);
+    return rows.map((row) => toRecordedEvent(row, stream));
+  }
+
+  /** First what is in the index, then what is not there yet. */
+  private forwards(stream: string, from: number, limit: number): RecordedRow[] {
+    const recent = this.index.recentOf(stream);
+    const rows = recent && from >= recent.first ? [] : rowsOf(this.streamForwards, stream, from, limit);
+    if (!recent || rows.length === limit) return rows;
+    const start = Math.max(from, recent.first) - recent.first;
+    return rows.concat(this.rowsAt(recent.positions.slice(start, start + limit - rows.length)));
+  }
+
+  /** The other way round. */
+  private backwards(stream: string, from: number, limit: number): RecordedRow[] {
+    const recent = this.index.recentOf(stream);
+    if (!recent || from < recent.first) return rowsOf(this.streamBackwards, stream, from, limit);
+    const end = Math.min(from - recent.first + 1, recent.positions.length);
+    const rows = this.rowsAt(recent.positions.slice(Math.max(0, end - limit), end).reverse());
+    const rest = limit - rows.length;
+    return rest === 0 ? rows : rows.concat(rowsOf(this.streamBackwards, stream, recent.first - 1, rest));
+  }
+
+  private rowsAt(positions: readonly Position[]): RecordedRow[] {
+    return positions.flatMap((position) => rowsOf(this.byPosition, position));
   }
 
   /** The first event with this id in this stream. */
   find(stream: string, uuid: string): RecordedEvent | undefined {
-    for (const position of this.ids.positionsOf(uuidHex(uuid))) {
-      const [row] = rowsOf(this.byPosition, stream, position);
-      if (row) return toRecordedEvent(row, stream);
+    for (const position of this.index.positionsOf(uuid)) {
+      const [row] = rowsOf<LogRow>(this.byPosition, position);
+      if (row?.[7] === stream) return toRecordedEvent(row, stream);
     }
     return undefined;
   }

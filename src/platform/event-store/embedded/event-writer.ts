@@ -4,7 +4,7 @@ import type { Clock } from '../../clock.js';
 import type { SerialisedAppend } from '../event-serialisation.js';
 import { WrongExpectedRevision } from '../event-store.errors.js';
 import type { AppendResult, Position } from '../event-store.port.js';
-import type { EventIds } from './event-ids.js';
+import type { EventIndex } from './event-index.js';
 import { uuidHex } from './recorded-row.js';
 
 /** Where an event already lies. */
@@ -24,15 +24,13 @@ export class EventWriter {
   private readonly begin: StatementSync;
   private readonly commit: StatementSync;
   private readonly insert: StatementSync;
-  private readonly headOfStream: StatementSync;
-  private readonly byRevision: StatementSync;
   private readonly byPosition: StatementSync;
   private readonly knownRevisions = new LRUCache<string, number>({ max: MAX_KNOWN_STREAMS });
   private visibleHead: Position;
 
   constructor(
     private readonly database: DatabaseSync,
-    private readonly ids: EventIds,
+    private readonly index: EventIndex,
     private readonly clock: Clock,
   ) {
     this.begin = database.prepare('BEGIN IMMEDIATE');
@@ -40,11 +38,7 @@ export class EventWriter {
     this.insert = database.prepare(
       'INSERT INTO events (position, stream, revision, type, recorded_at, id, data, metadata) VALUES (?, ?, ?, ?, ?, ?, ?, ?)',
     );
-    this.headOfStream = database.prepare('SELECT max(revision) AS revision FROM events WHERE stream = ?');
-    this.byRevision = database.prepare(
-      'SELECT position, lower(hex(id)) AS id FROM events WHERE stream = ? AND revision = ?',
-    );
-    this.byPosition = database.prepare('SELECT revision FROM events WHERE position = ? AND stream = ?');
+    this.byPosition = database.prepare('SELECT revision, stream, lower(hex(id)) AS id FROM events WHERE position = ?');
     const { head } = database.prepare('SELECT max(position) AS head FROM events').get() as { head: number | null };
     this.visibleHead = head ?? 0;
   }
@@ -79,7 +73,7 @@ export class EventWriter {
     } catch (error) {
       // SQLite may have rolled back by itself, on a full disk for one.
       if (this.database.isTransaction) this.database.exec('ROLLBACK');
-      this.ids.forgetAfter(before);
+      this.index.forgetAfter(before);
       this.knownRevisions.clear();
       throw error;
     }
@@ -87,7 +81,7 @@ export class EventWriter {
 
   /** Makes everything up to `end` durable, then visible. */
   private finish(end: Position): void {
-    const afterCommit = this.ids.mergeWhenDue(end);
+    const afterCommit = this.index.mergeWhenDue(end);
     try {
       this.commit.run();
     } catch (error) {
@@ -117,9 +111,9 @@ export class EventWriter {
     const { stream } = append;
     let [at, position] = [revision, end];
     for (const { id, type, data, metadata } of append.events) {
-      const hex = uuidHex(id);
-      this.insert.run(++position, stream, ++at, type, recordedAt, Buffer.from(hex, 'hex'), data, metadata);
-      this.ids.note(hex, position);
+      const idHex = uuidHex(id);
+      this.insert.run(++position, stream, ++at, type, recordedAt, Buffer.from(idHex, 'hex'), data, metadata);
+      this.index.note({ stream, revision: at, idHex, position });
     }
     this.knownRevisions.set(stream, at);
     return { revision: at, position };
@@ -129,9 +123,8 @@ export class EventWriter {
   private revisionOf(stream: string): number {
     const known = this.knownRevisions.get(stream);
     if (known !== undefined) return known;
-    const { revision } = this.headOfStream.get(stream) as { revision: number | null };
-    if (revision === null) return -1;
-    this.knownRevisions.set(stream, revision);
+    const revision = this.index.headOf(stream);
+    if (revision !== -1) this.knownRevisions.set(stream, revision);
     return revision;
   }
 
@@ -140,9 +133,9 @@ export class EventWriter {
     let place: Place | undefined;
     for (const [index, { id }] of events.entries()) {
       const revision = after + 1 + index;
-      const found = this.byRevision.get(stream, revision) as { position: number; id: string } | undefined;
-      if (found?.id !== uuidHex(id)) return undefined;
-      place = { revision, position: found.position };
+      const position = this.index.positionAt(stream, revision);
+      if (position === undefined || this.eventAt(position)?.id !== uuidHex(id)) return undefined;
+      place = { revision, position };
     }
     return place;
   }
@@ -160,10 +153,14 @@ export class EventWriter {
 
   /** Where the first event with this id is in this stream. */
   private placeOf(stream: string, id: string): Place | undefined {
-    for (const position of this.ids.positionsOf(uuidHex(id))) {
-      const found = this.byPosition.get(position, stream) as { revision: number } | undefined;
-      if (found) return { revision: found.revision, position };
+    for (const position of this.index.positionsOf(id)) {
+      const found = this.eventAt(position);
+      if (found?.stream === stream) return { revision: found.revision, position };
     }
     return undefined;
+  }
+
+  private eventAt(position: Position): { revision: number; stream: string; id: string } | undefined {
+    return this.byPosition.get(position) as { revision: number; stream: string; id: string } | undefined;
   }
 }
