@@ -93,7 +93,8 @@ export class ProjectionFixture {
       leases,
       clock,
       log,
-      options: { ...FAST, ...options },
+      // Unless told otherwise each batch is committed by itself: a small batch is to mean many commits.
+      options: { ...FAST, ...(options.batchSize && { commitAfterEvents: options.batchSize }), ...options },
     });
     engine.register(projection);
     this.engines.push(engine);

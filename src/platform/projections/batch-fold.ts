@@ -66,7 +66,7 @@ export class BatchFold {
     for (const step of steps) {
       const { recorded } = step;
       if (!this.parked.none && this.parked.holdBack(recorded.stream)) continue;
-      if (this.context.skipped.has(recorded.id)) continue;
+      if (this.isSkipped(recorded)) continue;
       const failure = this.apply(step);
       if (failure) await this.tryAgain(step, failure, signal);
     }
@@ -95,9 +95,14 @@ export class BatchFold {
 
   private prepare(recorded: RecordedEvent): Step {
     const step: Step = { recorded, decoded: undefined, id: undefined, failure: undefined };
-    const leftOut = this.context.skipped.has(recorded.id) || (!this.parked.none && this.parked.get(recorded.stream));
+    const leftOut = this.isSkipped(recorded) || (!this.parked.none && this.parked.get(recorded.stream));
     if (!leftOut) this.decode(step);
     return step;
+  }
+
+  private isSkipped({ id }: RecordedEvent): boolean {
+    const { skipped } = this.context;
+    return skipped.size > 0 && skipped.has(id);
   }
 
   private decode(step: Step): void {

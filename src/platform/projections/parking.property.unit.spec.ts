@@ -127,7 +127,10 @@ class Story {
 
   private async restart(): Promise<void> {
     await this.engine.stop();
-    this.engine = await this.test.started(notesProjection(this.poison), { batchSize: this.batchSize });
+    this.engine = await this.test.started(notesProjection(this.poison), {
+      batchSize: this.batchSize,
+      commitAfterEvents: 2 * this.batchSize,
+    });
   }
 
   /** Heals everything and retries until nothing is parked. */

@@ -59,6 +59,21 @@ describe('projection engine', () => {
     expect(await test.served(engine)).toEqual(test.folded());
   });
 
+  it.each([
+    ['events', { commitAfterEvents: 12 }],
+    ['documents', { commitAfterEvents: 1_000, commitAfterDocuments: 2 }],
+  ])('commits several batches together while more is at hand, but not more %s than it was given', async (_, limits) => {
+    for (let i = 0; i < 20; i++) await test.note(i < 10 ? 'a' : 'b', String(i));
+    const engine = await test.started(notesProjection(), { batchSize: 4, ...limits });
+    await engine.caughtUp();
+    const [first, ...later] = documentCommits();
+    expect(first?.writes.map(({ id }) => id)).toEqual(['a', 'b']);
+    expect(first?.beside).toMatchObject([{ id: 'notes', document: { checkpoint: first?.writes[1]?.position } }]);
+    expect(later.length).toBeGreaterThan(0);
+    expect(later.length).toBeLessThan(4);
+    expect(await test.served(engine)).toEqual(test.folded());
+  });
+
   it('continues from its stored checkpoint after a restart', async () => {
     const first = await test.started();
     await test.note('a', '1');

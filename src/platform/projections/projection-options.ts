@@ -29,7 +29,7 @@ export interface ProjectionOptions {
 }
 
 export const DEFAULT_PROJECTION_OPTIONS: ProjectionOptions = {
-  batchSize: 1_000,
+  batchSize: 250,
   commitAfterEvents: 20_000,
   commitAfterDocuments: 2_000,
   backoffMinMs: 100,

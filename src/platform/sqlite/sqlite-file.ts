@@ -37,6 +37,9 @@ export interface SqliteFormat {
 const FULL_CHECK_BYTES = 256 * 1024 * 1024;
 const PROBES_PER_TABLE = 32;
 
+/** Of new files. Events and documents have some KiB each: on SQLite's 4 KiB half of a page would often stay empty. */
+const PAGE_BYTES = 8192;
+
 /** How long a statement waits for another connection's lock, ms. */
 const LOCK_PATIENCE_MS = 1_000;
 
@@ -91,7 +94,8 @@ function createFile(path: string, format: SqliteFormat): void {
     for (const suffix of ['', '-journal', '-wal', '-shm']) rmSync(unfinished + suffix, { force: true });
     const database = new DatabaseSync(unfinished);
     try {
-      database.exec(`BEGIN;
+      database.exec(`PRAGMA page_size = ${PAGE_BYTES};
+        BEGIN;
         PRAGMA application_id = ${format.applicationId};
         PRAGMA user_version = ${format.version};
         ${format.schema};

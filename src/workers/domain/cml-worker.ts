@@ -13,6 +13,7 @@ import type {
   WorkerResumeRequested,
 } from './cml-worker.events.js';
 import { NO_TELEMETRY_SEEN } from './telemetry.js';
+import { parseTelemetryTimestamp } from './telemetry-timestamp.js';
 import type { TelemetryEvent, TelemetryMemory } from './telemetry.js';
 import type { WorkerStatus } from './worker-status.js';
 
@@ -226,5 +227,6 @@ function isDown(status: WorkerStatus): boolean {
 function instant(iso: string): number;
 function instant(iso: string | null): number | null;
 function instant(iso: string | null): number | null {
-  return iso === null ? null : Date.parse(iso);
+  // Not Date.parse, which takes twice as long: a replay reads six times from every check.
+  return iso === null ? null : parseTelemetryTimestamp(iso);
 }

@@ -1,4 +1,4 @@
-import { describe, expect, it } from '@jest/globals';
+import { describe, it } from '@jest/globals';
 import {
   abandonPause,
   abandonResume,
@@ -6,7 +6,6 @@ import {
   confirmPause,
   confirmResume,
   deregisterWorker,
-  observeStatus,
   registerWorker,
   requestPause,
   requestResume,
@@ -16,8 +15,6 @@ import type { PauseRequest, Registration } from './cml-worker.decisions.js';
 import type { CMLWorkerEvent } from './cml-worker.events.js';
 import { CMLWorker } from './cml-worker.js';
 import type { CMLWorkerState } from './cml-worker.js';
-import { WORKER_STATUSES, workerStatusOf } from './worker-status.js';
-import type { WorkerStatus } from './worker-status.js';
 import { specify } from '../../../test/support/given-when-then.js';
 import {
   EVIDENCE,
@@ -57,10 +54,6 @@ const pause = (overrides: Partial<PauseRequest> = {}) => {
 const autoPause = (minutes: number, settings = SETTINGS) =>
   pause({ reason: 'idle_timeout', by: 'system', at: at(minutes), settings });
 const resume = (state: CMLWorkerState) => requestResume(state, { resumeId: 'r1', by: 'bob', at: at(2) });
-const observe =
-  (status: WorkerStatus, powerChanges: number, minutes = 3) =>
-  (state: CMLWorkerState) =>
-    observeStatus(state, { status, powerChanges, at: at(minutes) }, SETTINGS);
 
 describe('Registration', () => {
   it('makes an unknown instance a worker, its detection on', () => {
@@ -361,75 +354,6 @@ describe('A resume that EC2 has carried out', () => {
       .thenEvents({ type: 'WorkerResumeAbandoned', data: { resume_id: 'r1', reason: 'ec2_refused', detail: 'Full' } })
       .thenState({ power: { kind: 'down' }, manual_resume_count: 0 });
     given(registered(), paused(), resumeRequested()).when(abandon('r0')).thenNothing();
-  });
-});
-
-describe('What EC2 says', () => {
-  it.each(['stopping', 'stopped'] as const)('running to %s not by us is an external pause', (status) => {
-    given(registered(), active(1))
-      .when(observe(status, 0))
-      .thenEvents({
-        type: 'WorkerPaused',
-        data: {
-          pause_id: null,
-          reason: 'external',
-          paused_by: 'external',
-          idle_duration_minutes: null,
-          external_pause_count: 1,
-          auto_pause_count: 0,
-          manual_pause_count: 0,
-          evidence: { last_activity_at: time(1), checked_at: time(1) },
-        },
-      })
-      .thenState({ status, power: { kind: 'down' }, pause_reason: 'external', was_auto_paused: false });
-  });
-
-  it.each(['pending', 'running'] as const)('stopped to %s not by us is an external resume', (status) => {
-    given(registered({ status: 'stopped' }))
-      .when(observe(status, 0))
-      .thenEvents({
-        type: 'WorkerResumed',
-        data: { resume_id: null, reason: 'external', external_resume_count: 1, manual_resume_count: 0 },
-      })
-      .thenState({ status, power: { kind: 'up' }, last_resumed_at: at(3), target_pause_at: null });
-  });
-
-  it('about our own stop or start is a plain change of status', () => {
-    given(registered(), pauseRequested(), paused())
-      .when(observe('stopped', 2))
-      .thenEvents({ type: 'WorkerStatusChanged', data: { previous_status: 'stopping', status: 'stopped' } })
-      .thenState({ power: { kind: 'down' }, external_pause_count: 0 });
-    given(registered(), paused(), resumeRequested(), resumed(5))
-      .when(observe('running', 3))
-      .thenEvents({ type: 'WorkerStatusChanged', data: { previous_status: 'pending', status: 'running' } });
-  });
-
-  it('before our own stop says nothing', () => {
-    given(registered(), pauseRequested(), paused()).when(observe('running', 0)).thenNothing();
-    given(registered(), pauseRequested(), paused()).when(observe('running', 1)).thenNothing();
-  });
-
-  it('that is known already changes nothing', () => {
-    given(registered()).when(observe('running', 0)).thenNothing();
-  });
-
-  it('of an instance that is gone ends its power for good', () => {
-    given(registered())
-      .when(observe('terminated', 0))
-      .thenEvents({ type: 'WorkerStatusChanged', data: { status: 'terminated' } })
-      .thenState({ power: { kind: 'down' } });
-  });
-
-  it('of a worker that is not registered says nothing', () => {
-    given(registered(), deregistered()).when(observe('stopped', 0)).thenNothing();
-  });
-
-  it.each(WORKER_STATUSES.filter((status) => status !== 'unknown'))('%s is one of the states it knows', (status) => {
-    expect(workerStatusOf(status)).toBe(status);
-  });
-
-  it.each(['', 'Running', 'hibernating', undefined])('%j is unknown, never pending', (state) => {
-    expect(workerStatusOf(state)).toBe('unknown');
   });
 });
 

@@ -6,8 +6,8 @@ import { CMLWorker } from '../domain/cml-worker.js';
 import { NO_TELEMETRY_SEEN } from '../domain/telemetry.js';
 import { CML_WORKER_EVENT_TYPES } from '../domain/worker-event-types.js';
 
-/** A worker as the queries see it: the aggregate's state without what only checks need. */
-export interface WorkerDocument extends Omit<RegisteredWorker, 'telemetry_memory'> {
+/** A worker as the queries see it: the aggregate's state, without the memory of telemetry, which only checks need. */
+export interface WorkerDocument extends RegisteredWorker {
   /** A pause or resume is under way, or was left undone by a process that died: how jobs find it. */
   readonly power_change_pending: boolean;
 }
@@ -29,10 +29,8 @@ export const workersProjection = defineProjection<WorkerDocument, CMLWorkerEvent
   ],
   documentId: ({ stream }) => idOfStream(stream),
   apply(document, { event }) {
-    const before = document ? { ...document, telemetry_memory: NO_TELEMETRY_SEEN } : CMLWorker.initialState;
-    const after = CMLWorker.evolve(before, event);
+    const after = CMLWorker.evolve(document ?? CMLWorker.initialState, event);
     if (after.kind !== 'registered') return null;
-    const { telemetry_memory, ...shown } = after;
-    return { ...shown, power_change_pending: hasPendingIntent(after) };
+    return { ...after, telemetry_memory: NO_TELEMETRY_SEEN, power_change_pending: hasPendingIntent(after) };
   },
 });

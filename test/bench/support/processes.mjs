@@ -61,10 +61,11 @@ export async function stopAll() {
   await Promise.all([...running].map(end));
 }
 
-/** The last command of package.json's start script, without `node`. */
+/** What follows `node` in the last command of package.json's start script. */
 function startArguments() {
   const { scripts } = JSON.parse(readFileSync(`${root}/package.json`, 'utf8'));
-  return scripts.start.split('&&').pop().trim().split(/\s+/).slice(1);
+  const words = scripts.start.split(/\s+/);
+  return words.slice(words.lastIndexOf('node') + 1);
 }
 
 async function listeningUrl(child) {
