@@ -9,7 +9,12 @@ module.exports = {
       from: { path: CONTEXTS },
       to: { path: CONTEXTS, pathNot: '^src/$1/' },
     },
-    { name: 'platform-imports-no-context', severity: 'error', from: { path: '^src/platform/' }, to: { path: CONTEXTS } },
+    {
+      name: 'platform-imports-no-context',
+      severity: 'error',
+      from: { path: '^src/platform/' },
+      to: { path: CONTEXTS },
+    },
     {
       name: 'domain-imports-nothing-but-the-language',
       severity: 'error',

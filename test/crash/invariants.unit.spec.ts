@@ -172,13 +172,13 @@ describe('The ledger of what clients were told', () => {
 
   it('an acknowledged command whose event is missing is found', () => {
     expect(acknowledged(2).check(good.slice(0, 2), false)).toEqual([
-      'pause by ann was acknowledged: 0 WorkerPaused instead of 1',
+      'pause by ann in cmlWorker-1 was acknowledged: 0 WorkerPaused instead of 1',
     ]);
   });
 
   it('an acknowledged position that the history does not reach is found', () => {
     expect(acknowledged(4).check(good, false)).toEqual([
-      'pause by ann was acknowledged up to position 4, where nothing is',
+      'pause by ann in cmlWorker-1 was acknowledged up to position 4, where nothing is',
     ]);
   });
 
@@ -187,8 +187,8 @@ describe('The ledger of what clients were told', () => {
     const ledger = new Ledger();
     ledger.open('pause', 'ann', STREAM);
     expect(ledger.check(twice, false)).toEqual([
-      'pause by ann was sent: 2 WorkerPauseRequested instead of 0 or 1',
-      'pause by ann was sent: 2 WorkerPaused instead of 0 or 1',
+      'pause by ann in cmlWorker-1 was sent: 2 WorkerPauseRequested instead of 0 or 1',
+      'pause by ann in cmlWorker-1 was sent: 2 WorkerPaused instead of 0 or 1',
     ]);
   });
 });

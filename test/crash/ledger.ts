@@ -79,7 +79,9 @@ export class Ledger {
         const wanted = isPromised(command, step, settled) ? 1 : 0;
         if (found >= wanted && found <= 1) return [];
         const state = command.acknowledged ? 'acknowledged' : 'sent';
-        return [`${command.what} by ${command.caller} was ${state}: ${found} ${type} instead of ${wanted || '0 or 1'}`];
+        return [
+          `${command.what} by ${command.caller} in ${command.stream} was ${state}: ${found} ${type} instead of ${wanted || '0 or 1'}`,
+        ];
       }),
     ]);
   }
@@ -98,5 +100,7 @@ function positionOf({ what, caller, stream, acknowledged }: SentCommand, at: Map
   const event = at.get(acknowledged.position);
   if (event?.stream === stream) return [];
   const found = event ? `an event of ${event.stream}` : 'nothing';
-  return [`${what} by ${caller} was acknowledged up to position ${acknowledged.position}, where ${found} is`];
+  return [
+    `${what} by ${caller} in ${stream} was acknowledged up to position ${acknowledged.position}, where ${found} is`,
+  ];
 }

@@ -107,8 +107,14 @@ async function longStream({ events, newAggregates }) {
   const aggregates = newAggregates();
   // The first load reads all of it and takes a snapshot, as commands do that have written so much.
   for (const { index } of [LONG, SHORT]) await aggregates.load(CMLWorker, workerId(index));
-  const warm = ({ index }) => () => meanTime(COMMANDS_ON_ONE, () => toggle(aggregates, index));
-  const cold = ({ index }) => () => meanTime(COLD_COMMANDS, () => toggle(newAggregates(), index));
+  const warm =
+    ({ index }) =>
+    () =>
+      meanTime(COMMANDS_ON_ONE, () => toggle(aggregates, index));
+  const cold =
+    ({ index }) =>
+    () =>
+      meanTime(COLD_COMMANDS, () => toggle(newAggregates(), index));
   const options = { rounds: 7 };
   const kept = await inTurns({ subject: warm(LONG), baseline: warm(SHORT), ...options });
   const afterStart = await inTurns({ subject: cold(LONG), baseline: cold(SHORT), ...options });
@@ -130,7 +136,10 @@ async function writeStream(events, index, length) {
 
 function toggled(is_idle_detection_enabled) {
   const changed_at = new Date(Date.UTC(2025, 10, 19)).toISOString();
-  return { type: 'WorkerIdleDetectionToggled', data: { is_idle_detection_enabled, changed_by: 'benchmark', changed_at } };
+  return {
+    type: 'WorkerIdleDetectionToggled',
+    data: { is_idle_detection_enabled, changed_by: 'benchmark', changed_at },
+  };
 }
 
 function toggle(aggregates, index) {

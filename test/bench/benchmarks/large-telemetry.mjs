@@ -1,6 +1,14 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { limitRow, median, showMegabytes, showMilliseconds } from '../support/measure.mjs';
-import { clientOf, environmentFor, memoryOf, REGION, startLab, startService, untilReady } from '../support/processes.mjs';
+import {
+  clientOf,
+  environmentFor,
+  memoryOf,
+  REGION,
+  startLab,
+  startService,
+  untilReady,
+} from '../support/processes.mjs';
 import { clearScratch, scratchDirectory } from '../support/scratch.mjs';
 import { instanceId } from '../support/worker-histories.mjs';
 

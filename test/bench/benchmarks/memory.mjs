@@ -1,7 +1,15 @@
 import { spawn } from 'node:child_process';
 import { setTimeout as delay } from 'node:timers/promises';
 import { limitRow, showMegabytes } from '../support/measure.mjs';
-import { clientOf, environmentFor, memoryOf, REGION, startLab, startService, untilReady } from '../support/processes.mjs';
+import {
+  clientOf,
+  environmentFor,
+  memoryOf,
+  REGION,
+  startLab,
+  startService,
+  untilReady,
+} from '../support/processes.mjs';
 import { clearScratch, scratchDirectory } from '../support/scratch.mjs';
 import { instanceId } from '../support/worker-histories.mjs';
 

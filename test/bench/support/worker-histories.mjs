@@ -130,7 +130,10 @@ export function newEvent({ type, data }, id) {
  * @param {number} eventsEach
  */
 export async function writeLives(events, workers, eventsEach) {
-  const lives = Array.from({ length: workers }, (_, index) => ({ stream: streamOf(index), life: lifeOf(index, eventsEach) }));
+  const lives = Array.from({ length: workers }, (_, index) => ({
+    stream: streamOf(index),
+    life: lifeOf(index, eventsEach),
+  }));
   const atOnce = 5;
   for (let from = 0; from < eventsEach; from += atOnce) {
     const expected = from === 0 ? 'no_stream' : from - 1;
