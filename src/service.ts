@@ -6,7 +6,7 @@ import type { Logger } from 'pino';
 import { AppModule } from './app.module.js';
 import type { Clock } from './platform/clock.js';
 import { PlatformSettings } from './platform/config/platform-settings.js';
-import { loadSettings, SettingsError } from './platform/config/settings.js';
+import { checkSettings, loadSettings, SettingsError } from './platform/config/settings.js';
 import { messageOf } from './platform/errors.js';
 import { fastifyAdapter, prepareHttp } from './platform/http/http-server.js';
 import { isLoopback } from './platform/http/loopback.js';
@@ -47,6 +47,7 @@ export class Service {
   /** @throws {SettingsError} @throws {StoreFileRefused} */
   static async start(options: ServiceOptions): Promise<Service> {
     const { environment } = options;
+    checkSettings(AppModule.settings, environment);
     const settings = loadSettings(PlatformSettings, environment);
     refuseOpenDoor(settings);
     refuseMissingAdapters(settings);

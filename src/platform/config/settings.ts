@@ -33,6 +33,23 @@ export function loadSettings<T extends object>(settings: new () => T, environmen
   return loaded;
 }
 
+/**
+ * Reads several classes of settings, only to find everything that is wrong with the environment at once.
+ * @throws {SettingsError} naming the bad variables of all of them
+ */
+export function checkSettings(all: readonly (new () => object)[], environment: NodeJS.ProcessEnv): void {
+  const problems = all.flatMap((settings) => {
+    try {
+      loadSettings(settings, environment);
+      return [];
+    } catch (error) {
+      if (error instanceof SettingsError) return error.problems;
+      throw error;
+    }
+  });
+  if (problems.length > 0) throw new SettingsError(problems);
+}
+
 /** A decimal number. @param unit for the message, e.g. `minutes` */
 export function Decimal(range: { above?: number; least?: number; most: number; unit?: string }): PropertyDecorator {
   const unit = range.unit ? ` of ${range.unit}` : '';

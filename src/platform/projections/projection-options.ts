@@ -30,7 +30,7 @@ export interface ProjectionOptions {
 
 export const DEFAULT_PROJECTION_OPTIONS: ProjectionOptions = {
   batchSize: 250,
-  commitAfterEvents: 20_000,
+  commitAfterEvents: 100_000,
   commitAfterDocuments: 2_000,
   backoffMinMs: 100,
   backoffMaxMs: 10_000,

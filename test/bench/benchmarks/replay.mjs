@@ -13,8 +13,8 @@ import { inTurns, perSecond, ratioRow, showPerSecond } from '../support/measure.
 import { clearScratch, scratchDirectory } from '../support/scratch.mjs';
 import { writeLives } from '../support/worker-histories.mjs';
 
-const WORKERS = 800;
-const EVENTS_EACH = 50;
+const WORKERS = 1_000;
+const EVENTS_EACH = 60;
 const ROUNDS = 7;
 
 export const baselines = [

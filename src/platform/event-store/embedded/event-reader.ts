@@ -6,7 +6,7 @@ import { charactersOf, COLUMNS, rowsOf, toRecordedEvent } from './recorded-row.j
 import type { RecordedRow } from './recorded-row.js';
 
 /** So many events are read at a time: enough to be quick, few enough that the largest ones (1 MB each) fit in memory. */
-export const PAGE_EVENTS = 128;
+export const PAGE_EVENTS = 64;
 
 /** A batch that has so much text (characters) is handed over although more events were asked for. */
 const BATCH_CHARACTERS = 4 * 1024 * 1024;
