@@ -56,7 +56,14 @@ export async function createLogger(level: string, pretty: boolean, destination?:
   const { default: prettyStream } = await import('pino-pretty');
   return pino(
     options,
-    prettyStream({ colorize: true, sync: true, singleLine: true, translateTime: 'SYS:HH:MM:ss.l', ignore: 'req,res' }),
+    prettyStream({
+      colorize: true,
+      sync: true,
+      singleLine: true,
+      errorLikeObjectKeys: ['err'],
+      translateTime: 'SYS:HH:MM:ss.l',
+      ignore: 'req,res',
+    }),
   );
 }
 
