@@ -7,7 +7,7 @@ import { AppModule } from './app.module.js';
 import type { Clock } from './platform/clock.js';
 import { PlatformSettings } from './platform/config/platform-settings.js';
 import { checkSettings, loadSettings, SettingsError } from './platform/config/settings.js';
-import { messageOf } from './platform/errors.js';
+import { DormouseError, messageOf } from './platform/errors.js';
 import { fastifyAdapter, prepareHttp } from './platform/http/http-server.js';
 import { isLoopback } from './platform/http/loopback.js';
 import { serveOpenApi } from './platform/http/openapi-document.js';
@@ -73,7 +73,11 @@ export class Service {
   /** Opens the door. @returns the URL it is reached at */
   async listen(): Promise<string> {
     const { HOST, PORT } = this.platform.settings;
-    await this.app.listen(PORT, HOST);
+    try {
+      await this.app.listen(PORT, HOST);
+    } catch (error) {
+      throw new DormouseError('cannot_listen', 503, `Cannot listen on ${HOST}, port ${PORT}: ${messageOf(error)}.`);
+    }
     const { port } = this.app.getHttpServer().address() as { port: number };
     const url = `http://${HOST.includes(':') ? `[${HOST}]` : HOST}:${port}`;
     this.platform.dataDirectory.publish(url);
@@ -99,7 +103,9 @@ export class Service {
     this.app.get(Readiness).drain();
     const finished = Promise.all([this.app.get(JobScheduler).stop(), this.intakeEnded()]);
     await Promise.race([finished, delay(FINISH_WITHIN_MS, undefined, { ref: false })]);
-    // Whatever is still waiting for EC2 or CML is cut off here; what it left undone is settled at the next start.
+    // Whatever is still waiting for EC2, CML or a slow client is cut off here; what it left undone is settled at the next
+    // start.
+    this.app.getHttpServer().closeAllConnections();
     await this.app.close();
     await this.app.get(ProjectionEngine).stop();
     await closePlatform(this.platform);

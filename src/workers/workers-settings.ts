@@ -1,4 +1,4 @@
-import { Decimal, Flag, NameList, Pattern, ReadableFile, Text, Whole } from '../platform/config/settings.js';
+import { Decimal, Flag, NameList, Pattern, CertificateFile, Text, Whole } from '../platform/config/settings.js';
 import type { IdleSettings } from './domain/idle-policy.js';
 import type { RelevanceRule } from './domain/telemetry.js';
 
@@ -57,7 +57,7 @@ export class WorkersSettings {
   @Flag()
   CML_VERIFY_TLS: boolean = true;
 
-  @ReadableFile()
+  @CertificateFile()
   CML_CA_FILE: string | null = null;
 
   @Whole({ least: 1, most: 600_000, unit: 'milliseconds' })

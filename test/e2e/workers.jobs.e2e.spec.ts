@@ -127,6 +127,35 @@ describe('The status sync', () => {
     expect(reads).toBe(1);
   });
 
+  it('sees a stop and start from outside between two runs: both external, and the snooze starts', async () => {
+    const worker = await lab.addWorker();
+    lab.clock.advance(70 * MINUTE);
+    lab.ec2.instances.stop('us-east-1', [worker.instanceId]);
+    worker.settle();
+    lab.ec2.instances.start('us-east-1', [worker.instanceId]);
+    worker.settle();
+    lab.clock.advance(MINUTE);
+    expect(await sync()).toMatchObject({ summary: { changed: 2, external_pauses: 1, external_resumes: 1 } });
+    expect(await worker.get('activity')).toMatchObject({
+      external_pause_count: 1,
+      external_resume_count: 1,
+      last_resumed_at: iso(NOON + 71 * MINUTE),
+      in_snooze_period: true,
+      snooze_until: iso(NOON + 131 * MINUTE),
+    });
+    expect(await sync()).toMatchObject({ summary: { changed: 0 } });
+    expect(await lab.runJob('activity-detection')).toMatchObject({ summary: { checked: 1, auto_paused: 0 } });
+  });
+
+  it('fails as a run when something that is not EC2 answers, and calls no worker unknown', async () => {
+    const worker = await lab.addWorker();
+    const portal = { kind: 'raw', status: 200, body: '<html><body>Please log in.</body></html>' } as const;
+    lab.ec2.faultNext(portal, { target: 'DescribeInstances' });
+    expect(await sync()).toMatchObject({ outcome: 'failed', error: { code: 'ec2_unavailable' } });
+    expect(await worker.get()).toMatchObject({ status: 'running' });
+    expect(await worker.eventTypes()).toEqual(['WorkerRegistered']);
+  });
+
   it('fails as a run when EC2 refuses, and says so', async () => {
     await lab.addWorker();
     lab.ec2.faultNext({ kind: 'refuse', code: 'UnauthorizedOperation' });
@@ -170,6 +199,23 @@ describe('The activity detection', () => {
     });
     expect([broken.stops, idle.stops]).toEqual([0, 1]);
     expect(await broken.get('activity')).toMatchObject({ last_check_error: { failure: 'unreachable' } });
+  });
+
+  it('does not take a stop of somebody else for its own', async () => {
+    const worker = await lab.addWorker();
+    lab.clock.advance(90 * MINUTE);
+    lab.ec2.instances.stop('us-east-1', [worker.instanceId]);
+    expect(await lab.runJob('activity-detection')).toMatchObject({ summary: { idle: 1, auto_paused: 0, errors: 0 } });
+    expect(await worker.get('activity')).toMatchObject({ external_pause_count: 1, auto_pause_count: 0 });
+    expect(await worker.dataOf('WorkerPauseAbandoned')).toMatchObject([{ reason: 'already_down' }]);
+  });
+
+  it('never pauses a worker over an event whose data is of no use', async () => {
+    const worker = await lab.addWorker();
+    lab.clock.advance(90 * MINUTE);
+    lab.telemetry = [{ category: 'user_activity', timestamp: iso(lab.clock.now() - MINUTE), data: ['a list'] }];
+    expect((await worker.post('detect-idle')).body).toMatchObject({ reason: 'recent_activity', paused: false });
+    expect(worker.stops).toBe(0);
   });
 
   it('asks at most WORKER_DETECTION_CONCURRENCY workers at once', async () => {

@@ -1,7 +1,10 @@
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { expectProblem } from '../support/problems.js';
-import { MINUTE, NOON, ServiceHarness } from '../support/service-harness.js';
+import { MINUTE, NOON, REGION, ServiceHarness } from '../support/service-harness.js';
 import type { WorkerHandle } from '../support/service-harness.js';
+
+/** What a captive portal answers to anything. */
+const PORTAL = '<html><body>Please log in.</body></html>';
 
 const iso = (at: number): string => new Date(at).toISOString();
 
@@ -73,6 +76,35 @@ describe('POST .../pause', () => {
     expect(await worker.get('activity')).toMatchObject({ manual_pause_count: 1 });
   });
 
+  it('is 502 when something that is not EC2 answers 200: no pause without a stop, settled by asking', async () => {
+    const worker = await lab.addWorker();
+    lab.ec2.faultNext({ kind: 'raw', status: 200, body: PORTAL }, { target: 'StopInstances' });
+    expectProblem(await worker.post('pause'), 502, 'ec2_unavailable');
+    expect((await worker.eventTypes()).at(-1)).toBe('WorkerPauseRequested');
+    await lab.runJob('worker-status-sync');
+    expect(await worker.dataOf('WorkerPaused')).toMatchObject([{ reason: 'manual', manual_pause_count: 1 }]);
+    expect(lab.ec2.instances.get(worker.instanceId).state).toBe('stopping');
+  });
+
+  it.each([[false], [true]])('of one that somebody else has just stopped succeeds and is external', async (settled) => {
+    const worker = await lab.addWorker();
+    lab.ec2.instances.stop(REGION, [worker.instanceId]);
+    if (settled) worker.settle();
+    expect(await worker.post('pause')).toMatchObject({ status: 200, body: { is_success: true, data: true } });
+    expect((await worker.eventTypes()).slice(1)).toEqual([
+      'WorkerPauseRequested',
+      'WorkerPauseAbandoned',
+      'WorkerPaused',
+    ]);
+    expect(await worker.dataOf('WorkerPauseAbandoned')).toMatchObject([{ reason: 'already_down' }]);
+    expect(await worker.get('activity')).toMatchObject({
+      pause_reason: 'external',
+      paused_by: 'external',
+      external_pause_count: 1,
+      manual_pause_count: 0,
+    });
+  });
+
   it('needs no telemetry', async () => {
     const worker = await lab.addWorker();
     await lab.cml.stop();
@@ -136,6 +168,40 @@ describe('POST .../resume', () => {
     expect(worker.starts).toBe(0);
     expect(await worker.dataOf('WorkerResumeAbandoned')).toMatchObject([{ reason: 'pause_requested' }]);
     expect(await worker.get()).toMatchObject({ status: 'stopped' });
+  });
+
+  it('of one that somebody else has just started succeeds and is external', async () => {
+    const worker = await paused();
+    lab.ec2.instances.start(REGION, [worker.instanceId]);
+    expect(await worker.post('resume')).toMatchObject({ status: 200, body: { is_success: true, data: true } });
+    expect(worker.starts).toBe(0);
+    expect(await worker.dataOf('WorkerResumeAbandoned')).toMatchObject([{ reason: 'already_up' }]);
+    expect(await worker.get('activity')).toMatchObject({
+      resume_reason: 'external',
+      external_resume_count: 1,
+      manual_resume_count: 0,
+    });
+  });
+
+  it('of one that somebody else starts between the look at it and our start is external too', async () => {
+    const worker = await paused();
+    const off = lab.ec2.onRequest(({ action }) => {
+      if (action !== 'StartInstances') return;
+      off();
+      lab.ec2.instances.start(REGION, [worker.instanceId]);
+    });
+    expect(await worker.post('resume')).toMatchObject({ status: 200, body: { data: true } });
+    expect(worker.starts).toBe(1);
+    expect(await worker.dataOf('WorkerResumed')).toMatchObject([{ reason: 'external', manual_resume_count: 0 }]);
+  });
+
+  it('is 502 when something that is not EC2 answers 200; the worker is started by the next sync', async () => {
+    const worker = await paused();
+    lab.ec2.faultNext({ kind: 'raw', status: 200, body: PORTAL }, { target: 'StartInstances' });
+    expectProblem(await worker.post('resume'), 502, 'ec2_unavailable');
+    expect(await worker.dataOf('WorkerResumed')).toEqual([]);
+    await lab.runJob('worker-status-sync');
+    expect(await worker.dataOf('WorkerResumed')).toMatchObject([{ reason: 'manual', manual_resume_count: 1 }]);
   });
 
   it('is 409 when EC2 says that the instance was terminated meanwhile', async () => {

@@ -110,6 +110,22 @@ describe('A pause whose process died', () => {
     expect(worker.stops).toBe(1);
   });
 
+  it('after the stop stays ours when EC2 does not show the instance at first', async () => {
+    const worker = await lab.addWorker();
+    dieDuring('StopInstances', true);
+    await worker.post('pause', { headers: { 'x-user-id': 'ada' } });
+    await lab.restartService();
+    const { instances } = lab.ec2;
+    const move = (region: string): unknown => instances.add({ ...instances.get(worker.instanceId), region });
+    lab.ec2.onRequest(({ action }) => void (action === 'DescribeInstances' && move('eu-west-1')));
+    lab.ec2.onDone(({ action }) => void (action === 'DescribeInstances' && move(REGION)));
+    expect((await worker.post('pause')).body).toMatchObject({ data: true });
+    expect(worker.stops).toBe(2);
+    expect(await worker.dataOf('WorkerPaused')).toMatchObject([
+      { reason: 'manual', paused_by: 'ada', manual_pause_count: 1, external_pause_count: 0 },
+    ]);
+  });
+
   it('is abandoned when the instance was terminated meanwhile', async () => {
     const worker = await lab.addWorker();
     dieDuring('StopInstances', false);

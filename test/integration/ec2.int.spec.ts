@@ -64,10 +64,17 @@ function refuse(response: ServerResponse, status: number, code: string): void {
   response.end(`<?xml version="1.0"?><Response>${error}<RequestID>r</RequestID></Response>`);
 }
 
-function stopping(response: ServerResponse, state: string): void {
-  const item = `<item><instanceId>${UNKNOWN}</instanceId><currentState><code>64</code><name>${state}</name></currentState></item>`;
+/** EC2's answer to a stop or start of an instance that was running. */
+function changed(response: ServerResponse, action: string, state: string, instanceId = UNKNOWN): void {
+  const named = (element: string, name: string): string => `<${element}><name>${name}</name></${element}>`;
+  const states = `${named('currentState', state)}${named('previousState', 'running')}`;
+  const item = `<item><instanceId>${instanceId}</instanceId>${states}</item>`;
   response.writeHead(200, { 'content-type': 'text/xml' });
-  response.end(`<StopInstancesResponse><instancesSet>${item}</instancesSet></StopInstancesResponse>`);
+  response.end(`<${action}Response><instancesSet>${item}</instancesSet></${action}Response>`);
+}
+
+function portal(response: ServerResponse): void {
+  response.writeHead(200, { 'content-type': 'text/html' }).end('<html><body>Please log in.</body></html>');
 }
 
 async function errorOf(call: Promise<unknown>): Promise<unknown> {
@@ -94,9 +101,10 @@ describe('EC2 when it does not do what it is asked', () => {
 
   it('a throttled stop is asked again until it is done', async () => {
     const { url, calls } = await scriptedEc2((response, _, call) =>
-      call < 3 ? refuse(response, 503, 'RequestLimitExceeded') : stopping(response, 'stopping'),
+      call < 3 ? refuse(response, 503, 'RequestLimitExceeded') : changed(response, 'StopInstances', 'stopping'),
     );
-    expect(await ec2At(url).stopInstance(REGION, UNKNOWN)).toBe('stopping');
+    const done = { status: 'stopping', previousStatus: 'running' };
+    expect(await ec2At(url).stopInstance(REGION, UNKNOWN)).toEqual(done);
     expect(calls).toHaveLength(3);
   });
 
@@ -140,7 +148,7 @@ describe('EC2 when it does not do what it is asked', () => {
   });
 
   it('without credentials it is certain that nothing was done', async () => {
-    const { url, calls } = await scriptedEc2((response) => stopping(response, 'stopping'));
+    const { url, calls } = await scriptedEc2((response, action) => changed(response, action, 'stopping'));
     delete process.env['AWS_ACCESS_KEY_ID'];
     delete process.env['AWS_SECRET_ACCESS_KEY'];
     const error = await errorOf(ec2At(url).stopInstance(REGION, UNKNOWN));
@@ -149,9 +157,44 @@ describe('EC2 when it does not do what it is asked', () => {
     expect(calls).toHaveLength(0);
   });
 
-  it('a state that nobody knows is unknown', async () => {
-    const { url } = await scriptedEc2((response) => stopping(response, 'dreaming'));
-    expect(await ec2At(url).stopInstance(REGION, UNKNOWN)).toBe('unknown');
+  it.each<[string, Respond]>([
+    ['a captive portal’s page', portal],
+    ['an empty body', (response) => void response.end()],
+    [
+      'another call’s answer',
+      (response) => void response.end('<DescribeTagsResponse><tagSet/></DescribeTagsResponse>'),
+    ],
+    ['no instances', (response, action) => void response.end(`<${action}Response><instancesSet/></${action}Response>`)],
+    ['another instance', (response, action) => changed(response, action, 'stopping', 'i-0fedcba9876543210')],
+    ['a state that nobody knows', (response, action) => changed(response, action, 'dreaming')],
+    ['no state', (response, action) => changed(response, action, '')],
+    ['an instance on its way out', (response, action) => changed(response, action, 'shutting-down')],
+    [
+      'the opposite',
+      (response, action) => changed(response, action, action === 'StopInstances' ? 'running' : 'stopped'),
+    ],
+  ])('a 200 with %s does not count as a stop or start, and is not asked again', async (_, respond) => {
+    const { url, calls } = await scriptedEc2(respond);
+    const ec2 = ec2At(url);
+    for (const error of [
+      await errorOf(ec2.stopInstance(REGION, UNKNOWN)),
+      await errorOf(ec2.startInstance(REGION, UNKNOWN)),
+    ]) {
+      expect(error).toBeInstanceOf(Ec2Unavailable);
+      expect(error).toMatchObject({ ec2Code: 'UnexpectedAnswer' });
+    }
+    expect(calls).toHaveLength(2);
+  });
+
+  it.each<[string, Respond]>([
+    ['a captive portal’s page', portal],
+    ['an empty body', (response) => void response.end()],
+    ['another call’s answer', (response) => changed(response, 'StopInstances', 'stopping')],
+  ])('a 200 with %s does not say that an instance does not exist', async (_, respond) => {
+    const { url } = await scriptedEc2(respond);
+    const error = await errorOf(ec2At(url).describeInstances(REGION, [UNKNOWN]));
+    expect(error).toBeInstanceOf(Ec2Unavailable);
+    expect(error).toMatchObject({ ec2Code: 'UnexpectedAnswer' });
   });
 
   it('many instances are found page by page without a filter', async () => {
@@ -227,11 +270,15 @@ describeWithMoto(MOTO ? title : `${title} (skipped: MOTO_URL does not name a mot
     const state = async (): Promise<string | undefined> =>
       (await ec2.describeInstances(REGION, [instanceId])).get(instanceId)?.status;
     for (let round = 0; round < 2; round += 1) {
-      expect(['stopping', 'stopped']).toContain(await ec2.stopInstance(REGION, instanceId));
+      const { status, previousStatus } = await ec2.stopInstance(REGION, instanceId);
+      expect(['stopping', 'stopped']).toContain(status);
+      expect(previousStatus).toBe(round === 0 ? 'running' : 'stopped');
       expect(await state()).toBe('stopped');
     }
     for (let round = 0; round < 2; round += 1) {
-      expect(['pending', 'running']).toContain(await ec2.startInstance(REGION, instanceId));
+      const { status, previousStatus } = await ec2.startInstance(REGION, instanceId);
+      expect(['pending', 'running']).toContain(status);
+      expect(previousStatus).toBe(round === 0 ? 'stopped' : 'running');
       expect(await state()).toBe('running');
     }
   });

@@ -40,13 +40,13 @@ export interface AggregateStoreOptions {
   readonly attempts: number;
   /** How often an append without an answer is repeated, ids and expected revision unchanged. */
   readonly appendRepeats: number;
-  /** Aggregates kept in memory. */
+  /** Aggregates kept in memory; a worker's state takes some 3 KB. */
   readonly cacheSize: number;
   /** A snapshot is taken after so many events. */
   readonly snapshotEvery: number;
 }
 
-const DEFAULTS: AggregateStoreOptions = { attempts: 8, appendRepeats: 3, cacheSize: 5_000, snapshotEvery: 100 };
+const DEFAULTS: AggregateStoreOptions = { attempts: 8, appendRepeats: 3, cacheSize: 25_000, snapshotEvery: 100 };
 
 /**
  * The command path: load, decide, append; on a conflict load and decide again. Its verbs are `load` and `transact`.

@@ -1,4 +1,5 @@
-import { accessSync, constants, statSync } from 'node:fs';
+import { X509Certificate } from 'node:crypto';
+import { readFileSync } from 'node:fs';
 import { plainToInstance, Transform } from 'class-transformer';
 import { ValidateBy, validateSync } from 'class-validator';
 
@@ -140,13 +141,12 @@ export function Pattern(): PropertyDecorator {
   });
 }
 
-/** Path of a file that can be read now. */
-export function ReadableFile(): PropertyDecorator {
-  return accept('the path of a file that this process can read is accepted', (value) => {
+/** Path of a PEM file with certificates that can be read now. */
+export function CertificateFile(): PropertyDecorator {
+  return accept('the path of a readable PEM file with at least one certificate is accepted', (value) => {
     if (typeof value !== 'string') return value === null;
     try {
-      accessSync(value, constants.R_OK);
-      return statSync(value).isFile();
+      return new X509Certificate(readFileSync(value)).subject !== undefined;
     } catch {
       return false;
     }

@@ -1,3 +1,4 @@
+import { selfSignedIdentity } from '../../simulated-lab/self-signed.js';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -9,7 +10,7 @@ import {
   loadSettings,
   NameList,
   Pattern,
-  ReadableFile,
+  CertificateFile,
   SettingsError,
   Text,
   Whole,
@@ -40,7 +41,7 @@ class KettleSettings {
   @Pattern()
   KETTLE_PATTERN: string = '^a.*';
 
-  @ReadableFile()
+  @CertificateFile()
   KETTLE_FILE: string | null = null;
 }
 
@@ -128,7 +129,7 @@ describe('A bad value', () => {
     ['KETTLE_TEAS', ',', 'a comma list of names (letters, digits, _) is accepted'],
     ['KETTLE_TEAS', 'mint,earl grey', 'a comma list of names (letters, digits, _) is accepted'],
     ['KETTLE_PATTERN', '(', 'a regular expression is accepted'],
-    ['KETTLE_FILE', '/no/such/file', 'the path of a file that this process can read is accepted'],
+    ['KETTLE_FILE', '/no/such/file', 'the path of a readable PEM file with at least one certificate is accepted'],
   ])('%s=%j names the variable, the value and what is accepted', (name, value, accepted) => {
     expect(problemsOf({ [name]: value })).toEqual([`${name}='${value}': ${accepted}`]);
   });
@@ -152,20 +153,22 @@ describe('A bad value', () => {
   });
 });
 
-describe('A file', () => {
+describe('A certificate file', () => {
   let directory: string;
 
   beforeAll(() => {
     directory = mkdtempSync(join(tmpdir(), 'dormouse-settings-'));
-    writeFileSync(join(directory, 'ca.pem'), 'x');
+    writeFileSync(join(directory, 'ca.pem'), selfSignedIdentity(Date.parse('2026-01-01T00:00:00Z')).cert);
+    writeFileSync(join(directory, 'note.txt'), 'no certificate');
   });
 
   afterAll(() => rmSync(directory, { recursive: true }));
 
-  it('must be one: a directory is not', () => {
+  it('must hold a certificate: neither a directory nor another file does', () => {
     const file = join(directory, 'ca.pem');
     expect(load({ KETTLE_FILE: file }).KETTLE_FILE).toBe(file);
     expect(problemsOf({ KETTLE_FILE: directory })).toHaveLength(1);
+    expect(problemsOf({ KETTLE_FILE: join(directory, 'note.txt') })).toHaveLength(1);
   });
 });
 

@@ -81,8 +81,7 @@ function isName(text: unknown): boolean {
 }
 
 function toJson(value: unknown, which: string, field: string): string {
-  const problem =
-    kindOf(value) === 'object' ? findProblem(value, 0) : { path: [], what: `${kindOf(value)} instead of an object` };
+  const problem = problemWith(value);
   if (problem) {
     // A circular value has a path as long as the patience above; its beginning is enough to find it.
     const path = [field, ...problem.path.slice(0, 8)].join('.') + (problem.path.length > 8 ? '...' : '');
@@ -94,6 +93,27 @@ function toJson(value: unknown, which: string, field: string): string {
 interface Problem {
   readonly path: string[];
   readonly what: string;
+}
+
+function problemWith(value: unknown): Problem | undefined {
+  if (kindOf(value) !== 'object') return { path: [], what: `${kindOf(value)} instead of an object` };
+  // Nearly every event passes here, in a third of the time that naming a problem takes.
+  return keepsItsForm(value, 0) ? undefined : findProblem(value, 0);
+}
+
+/** True for what JSON certainly keeps as it is; false in doubt. */
+function keepsItsForm(value: unknown, depth: number): boolean {
+  if (typeof value === 'string' || typeof value === 'boolean' || value === null) return true;
+  if (typeof value === 'number') return Number.isFinite(value);
+  if (typeof value !== 'object' || depth === MAX_DEPTH) return false;
+  if (Array.isArray(value)) {
+    // By index, so that holes are met as undefined.
+    for (let i = 0; i < value.length; i++) if (!keepsItsForm(value[i], depth + 1)) return false;
+    return true;
+  }
+  if (Object.getPrototypeOf(value) !== Object.prototype) return false;
+  for (const key in value) if (!keepsItsForm((value as Record<string, unknown>)[key], depth + 1)) return false;
+  return true;
 }
 
 /** The first thing in a value that JSON would drop, change or choke on. */

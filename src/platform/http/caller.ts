@@ -11,14 +11,16 @@ export const ANONYMOUS = 'anonymous';
 
 /**
  * The command that a request stands for: caller from `X-User-Id` (until the service authenticates callers itself),
- * identity from `Idempotency-Key`. The same key on the same method and path is the same command.
+ * identity from `Idempotency-Key`. The same key with the same method, path and body is the same command.
  */
 export const Caller = createParamDecorator((_: unknown, context: ExecutionContext): CommandContext => {
   return commandContextOf(context.switchToHttp().getRequest<FastifyRequest>());
 });
 
 /** @throws {InvalidInput} a header that is not acceptable */
-export function commandContextOf(request: Pick<FastifyRequest, 'headers' | 'method' | 'url'>): CommandContext {
+export function commandContextOf(
+  request: Pick<FastifyRequest, 'headers' | 'method' | 'url'> & Partial<Pick<FastifyRequest, 'body'>>,
+): CommandContext {
   const actor = header(request, 'X-User-Id', /^[\x21-\x7e]{1,200}$/, '1 to 200 visible ASCII characters are accepted');
   const key = header(
     request,
@@ -30,7 +32,12 @@ export function commandContextOf(request: Pick<FastifyRequest, 'headers' | 'meth
   const path = request.url.split('?', 1)[0] ?? '';
   return key === undefined
     ? newCommandContext(actor ?? ANONYMOUS, correlationId)
-    : keyedCommandContext(`${request.method} ${path}`, key, actor ?? ANONYMOUS, correlationId);
+    : keyedCommandContext(
+        `${request.method} ${path} ${JSON.stringify(request.body ?? null)}`,
+        key,
+        actor ?? ANONYMOUS,
+        correlationId,
+      );
 }
 
 function header(

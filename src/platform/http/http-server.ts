@@ -1,14 +1,16 @@
 import { randomUUID } from 'node:crypto';
+import type { Socket } from 'node:net';
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 import { FastifyAdapter } from '@nestjs/platform-fastify';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { Logger } from 'pino';
 import type { PlatformSettings } from '../config/platform-settings.js';
-import { DormouseError } from '../errors.js';
+import { DormouseError, InvalidInput, messageOf } from '../errors.js';
 import { correlated } from '../observability/logger.js';
 import type { Metrics } from '../observability/metrics.js';
 import { refuseCrossSite } from './origin-guard.js';
 import { ProblemFilter, problemOf } from './problem.filter.js';
+import { SurplusInputGuard } from './surplus-input.guard.js';
 import { inputValidation } from './validation.js';
 
 const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i;
@@ -22,6 +24,7 @@ export function fastifyAdapter(settings: PlatformSettings): FastifyAdapter {
     forceCloseConnections: 'idle',
     return503OnClosing: true,
     routerOptions: { maxParamLength: 300 },
+    clientErrorHandler: answerBrokenRequest,
     frameworkErrors: (error: Error, _request: FastifyRequest, reply: FastifyReply) => {
       const problem = problemOf(error);
       void reply.code(problem.status).header('content-type', 'application/problem+json; charset=utf-8').send(problem);
@@ -39,6 +42,7 @@ export function prepareHttp(
   const problems = new ProblemFilter(log);
   app.useGlobalPipes(inputValidation());
   app.useGlobalFilters(problems);
+  app.useGlobalGuards(new SurplusInputGuard());
   const fastify = app.getHttpAdapter().getInstance();
 
   fastify.addHook('onRequest', (request, reply, done) => {
@@ -48,6 +52,7 @@ export function prepareHttp(
     correlated(id, () => {
       try {
         refuseCrossSite(request, settings.HOST);
+        refuseEncodedBody(request);
         done();
       } catch (error) {
         problems.answer(error, request, reply);
@@ -81,6 +86,30 @@ export function prepareHttp(
   );
 }
 
+/** What is not HTTP as it should be never becomes a request; it gets its problem document all the same. */
+function answerBrokenRequest(error: Error & { code?: string }, socket: Socket): void {
+  if (error.code === 'ECONNRESET' || !socket.writable) return void socket.destroy();
+  const status = error.code === 'HPE_HEADER_OVERFLOW' ? 431 : error.code === 'ERR_HTTP_REQUEST_TIMEOUT' ? 408 : 400;
+  const document = problemOf(
+    new DormouseError('malformed_request', status, `This is not acceptable HTTP: ${messageOf(error)}.`),
+  );
+  const body = JSON.stringify(document);
+  const head = [
+    `HTTP/1.1 ${status} ${document.title}`,
+    'content-type: application/problem+json; charset=utf-8',
+    `content-length: ${Buffer.byteLength(body)}`,
+    'connection: close',
+  ];
+  socket.end(`${head.join('\r\n')}\r\n\r\n${body}`);
+}
+
+/** Bodies are read as they come; a compressed one would be taken for broken JSON. */
+function refuseEncodedBody({ headers }: Pick<FastifyRequest, 'headers'>): void {
+  const encoding = headers['content-encoding'];
+  if (encoding === undefined || encoding === 'identity') return;
+  throw new DormouseError('unsupported_content_encoding', 415, 'A body without Content-Encoding is accepted.');
+}
+
 /** An empty body is no body: clients send the header with bodiless posts as well. */
 function parseJson(
   _: FastifyRequest,
@@ -90,9 +119,20 @@ function parseJson(
   const text = body.toString();
   if (text.trim() === '') return done(null, undefined);
   try {
-    done(null, JSON.parse(text));
+    const parsed: unknown = JSON.parse(text);
+    refuseInheritedNames(parsed);
+    done(null, parsed);
   } catch (error) {
+    if (error instanceof DormouseError) return done(error);
     const why = error instanceof Error ? error.message : 'not JSON';
     done(new DormouseError('malformed_json', 400, `The body is not JSON: ${why}`));
   }
+}
+
+/** `constructor`, `__proto__` and their like are fields of no request, but every object seems to have them. */
+function refuseInheritedNames(body: unknown): void {
+  if (typeof body !== 'object' || body === null || Array.isArray(body)) return;
+  const inherited = Object.keys(body).filter((name) => name in Object.prototype);
+  if (inherited.length === 0) return;
+  throw new InvalidInput(inherited.map((field) => ({ field, message: 'is not a field of this request' })));
 }

@@ -11,8 +11,13 @@ export function inputValidation(): ValidationPipe {
     forbidNonWhitelisted: true,
     forbidUnknownValues: true,
     validationError: { target: false, value: false },
-    exceptionFactory: (errors) => new InvalidInput(errors.flatMap((error) => fieldErrors(error))),
+    exceptionFactory: (errors) => new InvalidInput(withoutRepeats(errors.flatMap((error) => fieldErrors(error)))),
   });
+}
+
+/** Several rules of one field may say the same. */
+function withoutRepeats(errors: readonly FieldError[]): FieldError[] {
+  return [...new Map(errors.map((error) => [`${error.field} ${error.message}`, error])).values()];
 }
 
 function fieldErrors(error: ValidationError, parent = ''): FieldError[] {

@@ -31,6 +31,8 @@ export interface SqliteFormat {
   readonly schema: string;
   /** FULL: a commit is on the disk when it returns. NORMAL: it survives the process, the last ones not the machine. */
   readonly synchronous: 'FULL' | 'NORMAL';
+  /** What to do about a damaged file; default: restore a backup. */
+  readonly remedy?: string;
 }
 
 /** Up to this size every page is looked at before a file is used; larger ones are probed, so that a start stays quick. */
@@ -45,7 +47,7 @@ const LOCK_PATIENCE_MS = 1_000;
 
 /**
  * Opens a SQLite file of ours in write-ahead mode, or makes it. An existing file is judged first by its bytes and then
- * through a connection that cannot write; one that is refused is left as it was. A file of zero bytes is a new one.
+ * through a connection that cannot write; one that is refused is left as it was. So is a file of zero bytes.
  * Open a file once in a process: judging its bytes gives up the locks that this process already has on it.
  *
  * @param fullCheckBytes size up to which every page is looked at; larger files are probed
@@ -65,9 +67,9 @@ function isNew(path: string, format: SqliteFormat): boolean {
   const stat = statOf(path, format);
   if (stat?.isDirectory()) throw foreign(path, format, 'it is a directory');
   if (stat !== undefined && stat.size > 0) return false;
-  // A new file is made whole before it gets its name, so this is never our own unfinished work but a lost main file.
-  if (sizeOfLog(path) > 0)
-    throw damaged(path, format, 'its write-ahead log is there, the file itself is gone or empty');
+  // A new file is made whole before it gets its name, so an empty one is what is left of a file, not the beginning of one.
+  if (stat !== undefined) throw damaged(path, format, 'it is empty');
+  if (sizeOfLog(path) > 0) throw damaged(path, format, 'its write-ahead log is there, the file itself is gone');
   return true;
 }
 
@@ -243,7 +245,7 @@ function damaged(path: string, format: SqliteFormat, why: string, cause?: unknow
   return new StoreFileRefused(
     'damaged',
     path,
-    `The ${format.what} ${path} is damaged: ${why}. Keep a copy of it and restore a backup. Nothing was changed.`,
+    `The ${format.what} ${path} is damaged: ${why}. ${format.remedy ?? 'Keep a copy of it and restore a backup.'} Nothing was changed.`,
     cause === undefined ? undefined : { cause },
   );
 }

@@ -103,12 +103,12 @@ describe('opening a SQLite file that does not exist', () => {
     database.close();
   });
 
-  it('takes a file of zero bytes for a new one', () => {
+  it('refuses a file of zero bytes: it is what is left of one', () => {
     writeFileSync(path, '');
 
-    makeFile();
+    expect(() => makeFile()).toThrow(/damaged.*empty/s);
 
-    expect(names()).toHaveLength(3);
+    expect(readFileSync(path)).toHaveLength(0);
   });
 
   it('starts over when an earlier creation was interrupted', () => {

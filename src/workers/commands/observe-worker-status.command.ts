@@ -2,9 +2,9 @@ import { Inject } from '@nestjs/common';
 import type { ICommandHandler } from '@nestjs/cqrs';
 import { Command, CommandHandler } from '@nestjs/cqrs';
 import type { CommandContext } from '../../platform/commands/command-context.js';
-import { observeStatus } from '../domain/cml-worker.decisions.js';
-import type { StatusObservation } from '../domain/cml-worker.decisions.js';
 import type { CMLWorkerEvent } from '../domain/cml-worker.events.js';
+import { observeStatus } from '../domain/cml-worker.observation.js';
+import type { StatusObservation } from '../domain/cml-worker.observation.js';
 import { WorkersSettings, idleSettingsOf } from '../workers-settings.js';
 import { WorkersRepository } from './workers.repository.js';
 

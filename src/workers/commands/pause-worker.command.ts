@@ -61,7 +61,7 @@ export class PauseWorkerHandler implements ICommandHandler<PauseWorkerCommand> {
   }
 
   private async pause({ workerId, awsRegion, reason, context }: PauseWorkerCommand): Promise<PauseWorkerResult> {
-    await this.power.settle(workerId, context, reason === 'manual' ? 'pause' : undefined);
+    await this.power.settle(workerId, context, reason === 'manual' ? { wish: 'pause' } : {});
     const requested = await this.workers.transact(workerId, stepOf(context, 'request pause'), (state) =>
       requestPause(state, {
         pauseId: context.commandId,
@@ -75,23 +75,31 @@ export class PauseWorkerHandler implements ICommandHandler<PauseWorkerCommand> {
     if (!pause) {
       const paused = isPowerDown(requested.state);
       // A command that is repeated after its pause was recorded answers as it did then.
-      return { paused, changed: paused && requested.repeated, abandonedBecause: null, position: requested.position };
+      const changed = paused && requested.repeated && !wasPausedOutside(requested.state);
+      return { paused, changed, abandonedBecause: null, position: requested.position };
     }
     if (pause.reason === 'idle_timeout') {
       const overtaken = await this.activitySince(workerId, awsRegion, pause, context);
       if (overtaken) return overtaken;
     }
-    return this.stop(workerId, pause, context);
+    // A pause of an earlier command may be found here too, when EC2 could not be asked how it ended.
+    const first = !requested.repeated && requested.events.length > 0;
+    return this.stop(workerId, pause, first, context);
   }
 
   /** A resume that was asked for since the intent wins. Nothing waits between this last look and the stop. */
-  private async stop(workerId: string, pause: PauseIntent, context: CommandContext): Promise<PauseWorkerResult> {
+  private async stop(
+    workerId: string,
+    pause: PauseIntent,
+    first: boolean,
+    context: CommandContext,
+  ): Promise<PauseWorkerResult> {
     const { state } = await this.workers.get(workerId);
     const resumeAsked = state.power.kind === 'pausing' && state.power.resume !== null;
     const outcome = resumeAsked
       ? await this.power.abandonPause(state, pause, 'resume_requested', null, context)
-      : await this.power.carryOutPause(state, pause, context);
-    return { ...outcome, changed: outcome.paused };
+      : await this.power.carryOutPause(state, pause, first, context);
+    return { ...outcome, changed: outcome.abandonedBecause === null };
   }
 
   /** Activity that landed since the decision wins, and so does a doubt about it. */
@@ -142,4 +150,8 @@ function pendingPause(state: CMLWorkerState): PauseIntent | undefined {
 
 function isPowerDown(state: CMLWorkerState): boolean {
   return state.kind === 'registered' && state.power.kind === 'down';
+}
+
+function wasPausedOutside(state: CMLWorkerState): boolean {
+  return state.kind === 'registered' && state.pause_reason === 'external';
 }

@@ -38,10 +38,12 @@ export class ResumeWorkerHandler implements ICommandHandler<ResumeWorkerCommand>
   async execute({ workerId, awsRegion, context }: ResumeWorkerCommand): Promise<ResumeWorkerResult> {
     await this.workers.get(workerId, awsRegion);
     // The wish is recorded without waiting for the lease: a pause that is under way sees it and gives way.
-    await this.workers.transact(workerId, stepOf(context, 'request resume'), (state) =>
+    const requested = await this.workers.transact(workerId, stepOf(context, 'request resume'), (state) =>
       requestResume(state, { resumeId: context.commandId, by: context.actor, at: this.clock.now() }),
     );
-    await this.power.exclusively(workerId, () => this.power.settle(workerId, context));
+    const isNew = !requested.repeated && requested.events.length > 0;
+    const circumstances = isNew ? { newResumeId: context.commandId } : {};
+    await this.power.exclusively(workerId, () => this.power.settle(workerId, context, circumstances));
     const { state, position } = await this.workers.get(workerId);
     if (isTerminated(state.status)) throw new WorkerCommandRefused(TERMINATED);
     return { resumed: state.power.kind === 'up', waiting: hasPendingIntent(state), position };

@@ -13,13 +13,14 @@ import {
   confirmResume,
   hasPendingIntent,
   isTerminated,
-  observeStatus,
   TERMINATED,
 } from '../domain/cml-worker.decisions.js';
-import type { PauseAbandonedReason } from '../domain/cml-worker.events.js';
+import type { PauseAbandonedReason, ResumeAbandonedReason } from '../domain/cml-worker.events.js';
 import type { PauseIntent, RegisteredWorker, ResumeIntent } from '../domain/cml-worker.js';
+import { foundDown, foundUp, observeStatus } from '../domain/cml-worker.observation.js';
 import type { WorkerStatus } from '../domain/worker-status.js';
 import { Ec2, Ec2Refused } from '../gateways/ec2.port.js';
+import type { PowerChange } from '../gateways/ec2.port.js';
 import { WorkersMetrics } from '../workers-metrics.js';
 import { WorkersSettings, idleSettingsOf } from '../workers-settings.js';
 import type { WorkerTransaction } from './workers.repository.js';
@@ -27,9 +28,18 @@ import { WorkerCommandRefused, WorkersRepository } from './workers.repository.js
 
 /** How a pause that was carried out ended. */
 export interface PauseOutcome {
+  /** True when the worker is down now; whoever did it, see `abandonedBecause`. */
   readonly paused: boolean;
   readonly abandonedBecause: PauseAbandonedReason | null;
   readonly position: Position | null;
+}
+
+/** What the caller of `settle` knows of an intent without outcome. */
+export interface Circumstances {
+  /** The worker is to be down, so a resume that EC2 has not begun is withdrawn instead of carried out. */
+  readonly wish?: 'pause';
+  /** The resume of this id was asked for by the caller itself: nothing was sent to EC2 for it yet. */
+  readonly newResumeId?: string;
 }
 
 /**
@@ -56,13 +66,19 @@ export class WorkerPower {
 
   /**
    * The middle and the end of a pause whose intent is recorded: stop the instance, record the fact.
+   * @param first no stop was sent for this intent before: an instance that is down already was stopped by somebody else
    * @throws {Ec2Refused} the pause is abandoned @throws {Ec2Unavailable} the intent stays and is settled by the next run
    * @throws {WorkerCommandRefused} worker_terminated: the pause is abandoned
    */
-  async carryOutPause(worker: RegisteredWorker, pause: PauseIntent, context: CommandContext): Promise<PauseOutcome> {
-    let status: WorkerStatus;
+  async carryOutPause(
+    worker: RegisteredWorker,
+    pause: PauseIntent,
+    first: boolean,
+    context: CommandContext,
+  ): Promise<PauseOutcome> {
+    let change: PowerChange;
     try {
-      status = await this.ec2.stopInstance(worker.aws_region, worker.aws_instance_id);
+      change = await this.ec2.stopInstance(worker.aws_region, worker.aws_instance_id);
     } catch (error) {
       if (!(error instanceof Ec2Refused)) throw error;
       await this.abandonPause(worker, pause, 'ec2_refused', error.ec2Code, context);
@@ -70,7 +86,9 @@ export class WorkerPower {
       if (error.ec2Code === 'IncorrectInstanceState') await this.refuseTerminated(worker, context);
       throw error;
     }
-    return this.confirmPause(worker, pause, status, context);
+    return first && isDown(change.previousStatus)
+      ? this.leaveToOthers(worker, pause, change.status, context)
+      : this.confirmPause(worker, pause, change.status, context);
   }
 
   /** Gives a pause up; the instance was not touched. */
@@ -85,17 +103,41 @@ export class WorkerPower {
     const { position } = await this.workers.transact(worker_id, stepOf(context, `abandon ${pause.pause_id}`), (state) =>
       abandonPause(state, pause.pause_id, reason, detail, this.clock.now()),
     );
-    this.metrics.abandonedPauses.inc({ reason });
-    this.log.info({ worker_id, name: worker.name, pause_id: pause.pause_id, reason, detail }, 'worker.pause_abandoned');
+    this.notePauseAbandoned(worker, pause, reason, detail);
     return { paused: false, abandonedBecause: reason, position };
+  }
+
+  /** The instance was down before our stop: not our pause, but one from outside. */
+  private async leaveToOthers(
+    worker: RegisteredWorker,
+    pause: PauseIntent,
+    status: WorkerStatus,
+    context: CommandContext,
+  ): Promise<PauseOutcome> {
+    const step = stepOf(context, `abandon ${pause.pause_id}`);
+    const { position } = await this.workers.transact(worker.worker_id, step, (state) =>
+      foundDown(state, pause, status, this.clock.now(), idleSettingsOf(this.settings)),
+    );
+    this.notePauseAbandoned(worker, pause, 'already_down', null);
+    return { paused: true, abandonedBecause: 'already_down', position };
+  }
+
+  private notePauseAbandoned(
+    { worker_id, name }: RegisteredWorker,
+    { pause_id }: PauseIntent,
+    reason: PauseAbandonedReason,
+    detail: string | null,
+  ): void {
+    this.metrics.abandonedPauses.inc({ reason });
+    this.log.info({ worker_id, name, pause_id, reason, detail }, 'worker.pause_abandoned');
   }
 
   /**
    * Finishes or abandons what an earlier process left undone; returns at once when there is nothing.
-   * @param wish `pause`: the worker is to be down, so a resume that EC2 has not begun is withdrawn instead of carried out
+   * @param circumstances what the caller knows of it
    * @throws {Ec2Refused} @throws {Ec2Unavailable}
    */
-  async settle(workerId: string, context: CommandContext, wish?: 'pause'): Promise<void> {
+  async settle(workerId: string, context: CommandContext, circumstances: Circumstances = {}): Promise<void> {
     // A pause may be settled into a resume that waits behind it: two steps at most.
     for (let step = 1; step <= 2; step++) {
       const { state } = await this.workers.get(workerId);
@@ -103,7 +145,8 @@ export class WorkerPower {
       const settled =
         state.power.kind === 'pausing'
           ? await this.settlePause(state, state.power.pause, state.power.resume, context)
-          : state.power.kind === 'resuming' && (await this.settleResume(state, state.power.resume, context, wish));
+          : state.power.kind === 'resuming' &&
+            (await this.settleResume(state, state.power.resume, context, circumstances));
       if (!settled) return;
     }
   }
@@ -132,7 +175,7 @@ export class WorkerPower {
         // What an auto-pause was decided on is old by now: the next check decides afresh, on fresh telemetry.
         else if (pause.reason === 'idle_timeout')
           await this.abandonPause(worker, pause, 'decided_afresh', null, context);
-        else await this.carryOutPause(worker, pause, context);
+        else await this.carryOutPause(worker, pause, false, context);
         return true;
       case 'unknown':
         this.log.warn({ worker_id: worker.worker_id, pause_id: pause.pause_id }, 'worker.pause_unsettled');
@@ -144,8 +187,9 @@ export class WorkerPower {
     worker: RegisteredWorker,
     resume: ResumeIntent,
     context: CommandContext,
-    wish: 'pause' | undefined,
+    { wish, newResumeId }: Circumstances,
   ): Promise<boolean> {
+    const first = resume.resume_id === newResumeId;
     const status = await this.statusOf(worker);
     if (wish === 'pause' && (status === 'stopped' || status === 'stopping')) {
       await this.abandonResume(worker, resume, 'pause_requested', null, context);
@@ -155,10 +199,12 @@ export class WorkerPower {
       case 'running':
       case 'pending':
       case 'starting':
-        await this.confirmResume(worker, resume, status, context);
+        await (first && isUp(status)
+          ? this.abandonAlreadyUp(worker, resume, status, context)
+          : this.confirmResume(worker, resume, status, context));
         return true;
       case 'stopped':
-        await this.carryOutResume(worker, resume, context);
+        await this.carryOutResume(worker, resume, first, context);
         return true;
       case 'terminated':
       case 'shutting-down':
@@ -173,15 +219,36 @@ export class WorkerPower {
     }
   }
 
-  private async carryOutResume(worker: RegisteredWorker, resume: ResumeIntent, context: CommandContext): Promise<void> {
-    let status: WorkerStatus;
+  private async carryOutResume(
+    worker: RegisteredWorker,
+    resume: ResumeIntent,
+    first: boolean,
+    context: CommandContext,
+  ): Promise<void> {
+    let change: PowerChange;
     try {
-      status = await this.ec2.startInstance(worker.aws_region, worker.aws_instance_id);
+      change = await this.ec2.startInstance(worker.aws_region, worker.aws_instance_id);
     } catch (error) {
       if (error instanceof Ec2Refused) await this.abandonResume(worker, resume, 'ec2_refused', error.ec2Code, context);
       throw error;
     }
-    await this.confirmResume(worker, resume, status, context);
+    await (first && isUp(change.previousStatus)
+      ? this.abandonAlreadyUp(worker, resume, change.status, context)
+      : this.confirmResume(worker, resume, change.status, context));
+  }
+
+  /** The instance was up before our start: not our resume, but one from outside. */
+  private async abandonAlreadyUp(
+    worker: RegisteredWorker,
+    resume: ResumeIntent,
+    status: WorkerStatus,
+    context: CommandContext,
+  ): Promise<void> {
+    const step = stepOf(context, `abandon ${resume.resume_id}`);
+    await this.workers.transact(worker.worker_id, step, (state) =>
+      foundUp(state, resume, status, this.clock.now(), idleSettingsOf(this.settings)),
+    );
+    this.noteResumeAbandoned(worker, resume, 'already_up', null);
   }
 
   private async confirmPause(
@@ -218,7 +285,7 @@ export class WorkerPower {
   private async abandonResume(
     worker: RegisteredWorker,
     resume: ResumeIntent,
-    reason: 'ec2_refused' | 'terminated' | 'pause_requested',
+    reason: ResumeAbandonedReason,
     detail: string | null,
     context: CommandContext,
   ): Promise<void> {
@@ -226,10 +293,16 @@ export class WorkerPower {
     await this.workers.transact(worker_id, stepOf(context, `abandon ${resume.resume_id}`), (state) =>
       abandonResume(state, resume.resume_id, reason, detail, this.clock.now()),
     );
-    this.log.info(
-      { worker_id, name: worker.name, resume_id: resume.resume_id, reason, detail },
-      'worker.resume_abandoned',
-    );
+    this.noteResumeAbandoned(worker, resume, reason, detail);
+  }
+
+  private noteResumeAbandoned(
+    { worker_id, name }: RegisteredWorker,
+    { resume_id }: ResumeIntent,
+    reason: ResumeAbandonedReason,
+    detail: string | null,
+  ): void {
+    this.log.info({ worker_id, name, resume_id, reason, detail }, 'worker.resume_abandoned');
   }
 
   /** @throws {WorkerCommandRefused} worker_terminated, if EC2 says so */
@@ -245,7 +318,7 @@ export class WorkerPower {
     const settings = idleSettingsOf(this.settings);
     await this.workers.transact(worker_id, stepOf(context, `observe ${status}`), (state) => {
       const powerChanges = state.kind === 'registered' ? state.power_changes : 0;
-      return observeStatus(state, { status, powerChanges, at: this.clock.now() }, settings);
+      return observeStatus(state, { status, launchTime: null, powerChanges, at: this.clock.now() }, settings);
     });
   }
 
@@ -254,4 +327,12 @@ export class WorkerPower {
     const found = await this.ec2.describeInstances(aws_region, [aws_instance_id]);
     return found.get(aws_instance_id)?.status ?? 'unknown';
   }
+}
+
+function isDown(status: WorkerStatus): boolean {
+  return status === 'stopped' || status === 'stopping';
+}
+
+function isUp(status: WorkerStatus): boolean {
+  return status === 'running' || status === 'pending';
 }

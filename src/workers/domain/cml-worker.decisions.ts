@@ -103,35 +103,6 @@ export function hasPendingIntent(state: RegisteredWorker): boolean {
   return state.power.kind === 'pausing' || state.power.kind === 'resuming';
 }
 
-/** One look at EC2. */
-export interface StatusObservation {
-  readonly status: WorkerStatus;
-  /** `power_changes` of the worker before EC2 was asked. */
-  readonly powerChanges: number;
-  readonly at: number;
-}
-
-/**
- * Takes in what EC2 said. An observation that is older than our own doing says nothing; an instance that went down or
- * up without us was paused or resumed from outside.
- */
-export function observeStatus(
-  state: CMLWorkerState,
-  observation: StatusObservation,
-  settings: Pick<IdleSettings, 'idleTimeoutMinutes' | 'snoozeMinutes'>,
-): WorkerDecision {
-  if (state.kind !== 'registered' || observation.powerChanges !== state.power_changes) return NO_CHANGE;
-  const { status, at } = observation;
-  if (state.power.kind === 'up' && (status === 'stopping' || status === 'stopped')) {
-    return [pausedEvent(state, { reason: 'external', by: 'external', status, at }, evidenceOf(state, at, settings))];
-  }
-  if (state.power.kind === 'down' && (status === 'running' || status === 'pending')) {
-    return [resumedEvent(state, null, 'external', 'external', status, at)];
-  }
-  if (status === state.status) return NO_CHANGE;
-  return [{ type: 'WorkerStatusChanged', data: { previous_status: state.status, status, observed_at: iso(at) } }];
-}
-
 export interface PauseRequest {
   readonly pauseId: string;
   readonly reason: Exclude<PauseReason, 'external'>;
@@ -276,7 +247,8 @@ export function changePolicy(state: CMLWorkerState, minutes: number | null, by: 
   ];
 }
 
-function evidenceOf(
+/** What is known of the worker's idleness at that moment. */
+export function evidenceOf(
   state: RegisteredWorker,
   at: number,
   settings: Pick<IdleSettings, 'idleTimeoutMinutes' | 'snoozeMinutes'>,
@@ -294,7 +266,7 @@ function evidenceOf(
   };
 }
 
-interface PauseFacts {
+export interface PauseFacts {
   readonly reason: PauseReason;
   readonly by: string;
   readonly status: WorkerStatus;
@@ -303,7 +275,8 @@ interface PauseFacts {
   readonly idleDurationMinutes?: number | null;
 }
 
-function pausedEvent(state: RegisteredWorker, facts: PauseFacts, evidence: PauseEvidence): CMLWorkerEvent {
+/** The pause as a fact, with the counters after it. */
+export function pausedEvent(state: RegisteredWorker, facts: PauseFacts, evidence: PauseEvidence): CMLWorkerEvent {
   const { reason } = facts;
   return {
     type: 'WorkerPaused',
@@ -322,7 +295,8 @@ function pausedEvent(state: RegisteredWorker, facts: PauseFacts, evidence: Pause
   };
 }
 
-function resumedEvent(
+/** The resume as a fact, with the counters after it. */
+export function resumedEvent(
   state: RegisteredWorker,
   resumeId: string | null,
   reason: 'manual' | 'external' | 'auto',

@@ -43,9 +43,11 @@ export type PauseAbandonedReason =
   | 'decided_afresh'
   | 'telemetry_unavailable'
   | 'ec2_refused'
-  | 'terminated';
+  | 'terminated'
+  /** Somebody else had stopped it before our stop. */
+  | 'already_down';
 
-export type ResumeAbandonedReason = 'pause_requested' | 'ec2_refused' | 'terminated';
+export type ResumeAbandonedReason = 'pause_requested' | 'ec2_refused' | 'terminated' | 'already_up';
 
 type Event<T extends string, D extends object> = { readonly type: T; readonly data: Readonly<D> };
 

@@ -9,13 +9,13 @@ import {
   confirmPause,
   confirmResume,
   deregisterWorker,
-  observeStatus,
   registerWorker,
   requestPause,
   requestResume,
   toggleIdleDetection,
 } from './cml-worker.decisions.js';
 import type { WorkerDecision } from './cml-worker.decisions.js';
+import { foundDown, foundUp, observeStatus } from './cml-worker.observation.js';
 import type { CMLWorkerEvent } from './cml-worker.events.js';
 import { CMLWorker } from './cml-worker.js';
 import type { CMLWorkerState, RegisteredWorker } from './cml-worker.js';
@@ -71,12 +71,24 @@ const step: fc.Arbitrary<Step> = fc.oneof(
     ),
   ),
   fc.constant(fact('deregister', (state, at) => deregisterWorker(state, 'ada', at))),
-  fc.tuple(status, fc.integer({ min: -1, max: 0 })).map(([s, age]) =>
-    wish(`observe ${s} ${age}`, (state, at) => {
-      const powerChanges = state.kind === 'registered' ? state.power_changes + age : 0;
-      return observeStatus(state, { status: s, powerChanges, at }, SETTINGS);
+  fc
+    .tuple(status, fc.integer({ min: -1, max: 0 }), fc.option(fc.integer({ min: -100, max: 30 })))
+    .map(([s, age, launched]) =>
+      wish(`observe ${s} ${age}, launched ${launched}`, (state, at) => {
+        const powerChanges = state.kind === 'registered' ? state.power_changes + age : 0;
+        const launchTime = launched === null ? null : at + launched * MINUTE;
+        return observeStatus(state, { status: s, launchTime, powerChanges, at }, SETTINGS);
+      }),
+    ),
+  fc.constantFrom('stopping' as const, 'stopped' as const).map((s) =>
+    wish(`found ${s}`, (state, at) => {
+      const pausing = state.kind === 'registered' && state.power.kind === 'pausing' ? state.power.pause : undefined;
+      return foundDown(state, pausing ?? pauseRequested().data, s, at, SETTINGS);
     }),
   ),
+  fc
+    .constantFrom('pending' as const, 'running' as const)
+    .map((s) => wish(`found ${s}`, (state, at) => foundUp(state, resumeRequested().data, s, at, SETTINGS))),
   fc.option(fc.integer({ min: -100, max: 500 })).map((minutes) =>
     fact(`check ${minutes}`, (state, at) =>
       recordActivity(state, minutes === null ? reading() : newActivity(minutes), {

@@ -136,10 +136,14 @@ function asEvent(element: unknown): ShownEvent | null {
   if (!isJsonObject(element)) return null;
   const { timestamp, category, data } = element;
   if (typeof category !== 'string' || category === '' || typeof timestamp !== 'string') return null;
-  const members = data === null || data === undefined ? NO_DATA : data;
-  if (!isJsonObject(members)) return null;
   const at = parseTelemetryTimestamp(timestamp);
-  return Number.isNaN(at) ? null : { at, timestamp, category, data: members };
+  return Number.isNaN(at) ? null : { at, timestamp, category, data: membersOf(data) };
+}
+
+/** Data as an object, whatever it is: an event is not thrown away for it, or a worker in use might be stopped. */
+function membersOf(data: unknown): TelemetryEvent['data'] {
+  if (data === null || data === undefined) return NO_DATA;
+  return isJsonObject(data) ? data : { value: data };
 }
 
 function isJsonObject(value: unknown): value is { readonly [key: string]: unknown } {

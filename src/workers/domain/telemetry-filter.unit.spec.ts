@@ -47,8 +47,6 @@ describe('what can be read', () => {
     ['no timestamp', { category: 'start_lab', data: {} }],
     ['a timestamp that is a number', { timestamp: 1763550000, category: 'start_lab', data: {} }],
     ['a day that does not exist', { timestamp: '2025-02-30T11:00:00Z', category: 'start_lab', data: {} }],
-    ['data that is an array', { timestamp: '2025-11-19T11:00:00Z', category: 'start_lab', data: [] }],
-    ['data that is a text', { timestamp: '2025-11-19T11:00:00Z', category: 'start_lab', data: 'a' }],
   ])('skips and counts %s, and the others still count', (_, event) => {
     const reading = read([event, shown(NOW - MINUTE)]);
     expect(reading).toMatchObject({ total: 2, malformed: 1, newCount: 1, lastActivityAt: NOW - MINUTE });
@@ -57,6 +55,19 @@ describe('what can be read', () => {
   it.each([[null], [undefined]])('takes data %p as an empty object', (data) => {
     const reading = read([{ ...shown(NOW - MINUTE), data }]);
     expect(reading).toMatchObject({ malformed: 0, newEvents: [{ data: {} }] });
+  });
+
+  it.each([[['a']], ['a text'], [''], [42], [0], [false]])('counts an event with the data %j, and keeps it', (data) => {
+    for (const category of ['start_lab', 'user_activity']) {
+      const reading = read([{ ...shown(NOW - MINUTE, category), data }]);
+      expect(reading).toMatchObject({ malformed: 0, newCount: 1, lastActivityAt: NOW - MINUTE });
+      expect(reading.newEvents).toEqual([{ timestamp: expect.any(String), category, data: { value: data } }]);
+    }
+  });
+
+  it('keeps only the size of data that is no object and too large', () => {
+    const reading = read([{ ...shown(NOW - MINUTE), data: 'x'.repeat(MAX_DATA_BYTES) }]);
+    expect(reading.newEvents).toMatchObject([{ data: { truncated: true, size_bytes: expect.any(Number) } }]);
   });
 
   it('takes an empty list as a valid answer that says nothing', () => {

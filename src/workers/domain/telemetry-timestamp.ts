@@ -8,10 +8,19 @@ const DAY = 86_400_000;
 const DAYS_IN_MONTH = [31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31] as const;
 
 const ZERO = 0x30;
+const NINE = 0x39;
+const UPPER_T = 0x54;
+const LOWER_T = 0x74;
+const UPPER_Z = 0x5a;
+const LOWER_Z = 0x7a;
+const BLANK = 0x20;
 const DOT = 0x2e;
 const PLUS = 0x2b;
 const MINUS = 0x2d;
 const COLON = 0x3a;
+
+/** What stands for two digits where there are none. */
+const NO_DIGITS = -1;
 
 /** `0001-01-01T00:00:00Z` and `9999-12-31T23:59:59.999Z`: what four digits of a year can say. */
 const EARLIEST = -62_135_596_800_000;
@@ -44,22 +53,26 @@ export function parseTelemetryTimestamp(text: string): number {
 /** Days since the epoch of the date at the start of the text; NaN when there is no such day. */
 function readDate(text: string): number {
   if (text.charCodeAt(4) !== MINUS || text.charCodeAt(7) !== MINUS) return NaN;
-  const year = twoDigits(text, 0) * 100 + twoDigits(text, 2);
+  const century = twoDigits(text, 0);
+  const yearOfCentury = twoDigits(text, 2);
+  if (century < 0 || yearOfCentury < 0) return NaN;
+  const year = century * 100 + yearOfCentury;
   const month = twoDigits(text, 5);
   const day = twoDigits(text, 8);
-  if (!(month >= 1 && month <= 12 && day >= 1 && day <= daysInMonth(year, month))) return NaN;
+  if (month < 1 || month > 12 || day < 1 || day > daysInMonth(year, month)) return NaN;
   return daysSinceEpoch(year, month, day);
 }
 
 /** Milliseconds since midnight of the time of day at position 11; NaN when there is none. */
 function readTimeOfDay(text: string): number {
-  const separator = text[10];
-  if (separator !== 'T' && separator !== 't' && separator !== ' ') return NaN;
+  const separator = text.charCodeAt(10);
+  if (separator !== UPPER_T && separator !== LOWER_T && separator !== BLANK) return NaN;
   if (text.charCodeAt(13) !== COLON || text.charCodeAt(16) !== COLON) return NaN;
   const hour = twoDigits(text, 11);
   const minute = twoDigits(text, 14);
   const second = twoDigits(text, 17);
-  return hour < 24 && minute < 60 && second < 60 ? hour * 60 * MINUTE + minute * MINUTE + second * 1_000 : NaN;
+  if (hour < 0 || hour > 23 || minute < 0 || minute > 59 || second < 0 || second > 59) return NaN;
+  return hour * 60 * MINUTE + minute * MINUTE + second * 1_000;
 }
 
 /** Offset from UTC in milliseconds that the rest of the text from `at` says; NaN when it is not an offset. */
@@ -67,35 +80,32 @@ function readOffset(text: string, at: number): number {
   const rest = text.length - at;
   if (rest === 0) return 0;
   const sign = text.charCodeAt(at);
-  if (sign !== PLUS && sign !== MINUS) return rest === 1 && (text[at] === 'Z' || text[at] === 'z') ? 0 : NaN;
+  if (sign !== PLUS && sign !== MINUS) return rest === 1 && (sign === UPPER_Z || sign === LOWER_Z) ? 0 : NaN;
   const hours = twoDigits(text, at + 1);
   const withColon = text.charCodeAt(at + 3) === COLON;
-  let minutes = NaN;
+  let minutes = NO_DIGITS;
   if (rest === 3) minutes = 0;
   else if (rest === (withColon ? 6 : 5)) minutes = twoDigits(text, at + (withColon ? 4 : 3));
-  if (!(hours < 24 && minutes < 60)) return NaN;
+  if (hours < 0 || hours > 23 || minutes < 0 || minutes > 59) return NaN;
   return (sign === MINUS ? -1 : 1) * (hours * 60 + minutes) * MINUTE;
 }
 
+/** 0 to 99, or {@link NO_DIGITS}: an integer either way, which makes this the fast path that it has to be. */
 function twoDigits(text: string, at: number): number {
-  return digit(text, at) * 10 + digit(text, at + 1);
-}
-
-/** NaN for anything but `0` to `9`; beyond the end of the text too. */
-function digit(text: string, at: number): number {
-  const value = text.charCodeAt(at) - ZERO;
-  return value >= 0 && value <= 9 ? value : NaN;
+  const tens = text.charCodeAt(at) - ZERO;
+  const ones = text.charCodeAt(at + 1) - ZERO;
+  return tens >= 0 && tens <= 9 && ones >= 0 && ones <= 9 ? tens * 10 + ones : NO_DIGITS;
 }
 
 function endOfDigits(text: string, from: number): number {
   let at = from;
-  while (!Number.isNaN(digit(text, at))) at += 1;
+  while (text.charCodeAt(at) >= ZERO && text.charCodeAt(at) <= NINE) at += 1;
   return at;
 }
 
 function milliseconds(text: string, at: number, digits: number): number {
   let value = 0;
-  for (let i = 0; i < 3; i += 1) value = value * 10 + (i < digits ? digit(text, at + i) : 0);
+  for (let i = 0; i < 3; i += 1) value = value * 10 + (i < digits ? text.charCodeAt(at + i) - ZERO : 0);
   return value;
 }
 

@@ -9,4 +9,9 @@ export {
   StartInstancesCommand,
   StopInstancesCommand,
 } from '@aws-sdk/client-ec2';
-export type { DescribeInstancesCommandOutput, EC2ClientConfig, Instance } from '@aws-sdk/client-ec2';
+export type {
+  DescribeInstancesCommandOutput,
+  EC2ClientConfig,
+  Instance,
+  InstanceStateChange,
+} from '@aws-sdk/client-ec2';

@@ -3,9 +3,9 @@ import { messageOf } from '../../platform/errors.js';
 import type { WorkerStatus } from '../domain/worker-status.js';
 import { workerStatusOf } from '../domain/worker-status.js';
 import { Ec2, Ec2Refused, Ec2Unavailable } from './ec2.port.js';
-import type { Ec2Instance } from './ec2.port.js';
+import type { Ec2Instance, PowerChange } from './ec2.port.js';
 import { RetryWhenNothingWasDone } from './ec2-retry.js';
-import type { DescribeInstancesCommandOutput, EC2Client, Instance } from './ec2-sdk.js';
+import type { DescribeInstancesCommandOutput, EC2Client, Instance, InstanceStateChange } from './ec2-sdk.js';
 import type * as EC2Sdk from './ec2-sdk.js';
 
 export interface AwsEc2Options {
@@ -76,19 +76,19 @@ export class AwsEc2 extends Ec2 {
     return found;
   }
 
-  async stopInstance(region: string, instanceId: string): Promise<WorkerStatus> {
+  async stopInstance(region: string, instanceId: string): Promise<PowerChange> {
     return this.call(region, async (sdk, { changing }, abortSignal) => {
       const command = new sdk.StopInstancesCommand({ InstanceIds: [instanceId] });
       const { StoppingInstances } = await changing.send(command, { abortSignal });
-      return workerStatusOf(StoppingInstances?.[0]?.CurrentState?.Name);
+      return powerChangeOf(instanceId, StoppingInstances, ['stopping', 'stopped']);
     });
   }
 
-  async startInstance(region: string, instanceId: string): Promise<WorkerStatus> {
+  async startInstance(region: string, instanceId: string): Promise<PowerChange> {
     return this.call(region, async (sdk, { changing }, abortSignal) => {
       const command = new sdk.StartInstancesCommand({ InstanceIds: [instanceId] });
       const { StartingInstances } = await changing.send(command, { abortSignal });
-      return workerStatusOf(StartingInstances?.[0]?.CurrentState?.Name);
+      return powerChangeOf(instanceId, StartingInstances, ['pending', 'running']);
     });
   }
 
@@ -131,8 +131,30 @@ export class AwsEc2 extends Ec2 {
   }
 }
 
+/**
+ * What EC2 says it did. The SDK takes any well-formed XML with a 200, a captive portal's page too, for an answer that
+ * says nothing: only EC2's word on this very instance counts as done.
+ */
+function powerChangeOf(
+  instanceId: string,
+  changes: readonly InstanceStateChange[] | undefined,
+  expected: readonly WorkerStatus[],
+): PowerChange {
+  const change = changes?.find((candidate) => candidate.InstanceId === instanceId);
+  if (change === undefined) throw unexpected(`it says nothing of ${instanceId}`);
+  const status = workerStatusOf(change.CurrentState?.Name);
+  if (!expected.includes(status)) throw unexpected(`${instanceId} is '${change.CurrentState?.Name ?? ''}' after it`);
+  return { status, previousStatus: workerStatusOf(change.PreviousState?.Name) };
+}
+
+function unexpected(why: string): Ec2Unavailable {
+  return new Ec2Unavailable('UnexpectedAnswer', `the answer is not one of EC2's to this call: ${why}`);
+}
+
 function instancesOn(page: DescribeInstancesCommandOutput): Ec2Instance[] {
-  const instances = page.Reservations?.flatMap((reservation) => reservation.Instances ?? []) ?? [];
+  // EC2 sends the list even when it is empty. Without it this is not EC2, and knows nothing of any instance.
+  if (page.Reservations === undefined) throw unexpected('it has no list of reservations');
+  const instances = page.Reservations.flatMap((reservation) => reservation.Instances ?? []);
   return instances.flatMap((instance) => (instance.InstanceId ? [toInstance(instance.InstanceId, instance)] : []));
 }
 
@@ -160,6 +182,7 @@ const CERTAIN_IN_SPITE_OF_5XX = new Set(['InsufficientInstanceCapacity', 'Insuff
 
 /** What an error of the SDK means for the caller: EC2 said no, or nobody knows. */
 function explain(sdk: Sdk, error: unknown): Ec2Refused | Ec2Unavailable {
+  if (error instanceof Ec2Unavailable) return error;
   const code = codeOf(error);
   if (code === 'CredentialsProviderError') {
     const advice = 'set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, AWS_PROFILE, or give the host a role';

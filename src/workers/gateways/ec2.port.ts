@@ -11,15 +11,22 @@ export abstract class Ec2 {
 
   /**
    * Asks EC2 to stop the instance, once: repeated only when EC2 throttled the call and so did nothing.
-   * @returns the state EC2 says the instance is in now
+   * @returns the state EC2 says the instance is in now, `stopping` or `stopped`, and the one it was in before
    * @throws {Ec2Refused} EC2 said no @throws {Ec2Unavailable} it may or may not have been done
    */
-  abstract stopInstance(region: string, instanceId: string): Promise<WorkerStatus>;
+  abstract stopInstance(region: string, instanceId: string): Promise<PowerChange>;
 
-  /** Asks EC2 to start the instance; as {@link stopInstance}. */
-  abstract startInstance(region: string, instanceId: string): Promise<WorkerStatus>;
+  /** Asks EC2 to start the instance; as {@link stopInstance}, with `pending` or `running`. */
+  abstract startInstance(region: string, instanceId: string): Promise<PowerChange>;
 
   abstract close(): void;
+}
+
+/** EC2's answer to a stop or start. Equal or alike states mean that there was nothing to do for EC2. */
+export interface PowerChange {
+  readonly status: WorkerStatus;
+  /** `unknown` when EC2 does not say. */
+  readonly previousStatus: WorkerStatus;
 }
 
 export interface Ec2Instance {
@@ -49,7 +56,7 @@ export class Ec2Refused extends DormouseError {
   }
 }
 
-/** 502: no usable answer came (time-out, connection, 5xx); whether EC2 did it is unknown. */
+/** 502: no usable answer came (time-out, connection, 5xx, an answer that is not EC2's); whether EC2 did it is unknown. */
 export class Ec2Unavailable extends DormouseError {
   constructor(
     readonly ec2Code: string,

@@ -59,14 +59,18 @@ export class ParsingThread {
 
   constructor(private readonly options: ParsingThreadOptions) {}
 
+  /** Reads a whole answer, which can no longer be used here. @throws {NotAnArray} @throws {ParserCrashed} */
+  async read(question: TelemetryQuestion, block: ArrayBuffer): Promise<TelemetryReading> {
+    const worker = this.running();
+    const { id, result } = this.expect();
+    await this.hand(worker, { type: 'whole', id, question, block }, [block]);
+    return result;
+  }
+
   /** Opens an answer in the thread. */
   begin(question: TelemetryQuestion): ThreadAnswer {
     const worker = this.running();
-    this.lastId += 1;
-    const id = this.lastId;
-    const result = new Promise<TelemetryReading>((resolve, reject) => this.waiting.set(id, { resolve, reject }));
-    // A refusal may come while the rest of the answer is still being sent: it waits for whoever asks for the result.
-    result.catch(() => undefined);
+    const { id, result } = this.expect();
     post(worker, { type: 'begin', id, question });
     return {
       result,
@@ -82,6 +86,15 @@ export class ParsingThread {
   /** Ends the thread, and with it whatever answer is in it. */
   async close(): Promise<void> {
     await this.stop('the service is stopping');
+  }
+
+  private expect(): { id: number; result: Promise<TelemetryReading> } {
+    this.lastId += 1;
+    const id = this.lastId;
+    const result = new Promise<TelemetryReading>((resolve, reject) => this.waiting.set(id, { resolve, reject }));
+    // A refusal may come while the rest of the answer is still being sent: it waits for whoever asks for the result.
+    result.catch(() => undefined);
+    return { id, result };
   }
 
   private running(): Worker {

@@ -1,15 +1,18 @@
 import type { TelemetryReading } from '../domain/telemetry.js';
 import type { TelemetryQuestion } from './cml-api.port.js';
 
-/** What the main thread tells the parsing thread. `id` is the answer that is spoken of. */
+/**
+ * What the main thread tells the parsing thread: a `whole` answer, or one in blocks. `id` is the answer that is spoken of.
+ */
 export type ToParser =
+  | { readonly type: 'whole'; readonly id: number; readonly question: TelemetryQuestion; readonly block: ArrayBuffer }
   | { readonly type: 'begin'; readonly id: number; readonly question: TelemetryQuestion }
   | { readonly type: 'block'; readonly id: number; readonly block: ArrayBuffer }
   | { readonly type: 'end'; readonly id: number }
   | { readonly type: 'cancel'; readonly id: number };
 
 /**
- * What the parsing thread says: `taken` once for each block and each end, and one of the others once for each answer that
+ * What the parsing thread says: `taken` once for each whole, block and end, and one of the others once for each answer that
  * was not cancelled.
  */
 export type FromParser =

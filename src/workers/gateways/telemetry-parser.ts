@@ -5,8 +5,11 @@ import { JsonArrayReader, parseJsonArray } from './json-array-reader.js';
 import { ParsingThread } from './parsing-thread.js';
 import type { ThreadAnswer } from './parsing-thread.js';
 
-/** Answers up to here are parsed where they arrive, in a few milliseconds; larger ones go to the parsing thread. */
-const INLINE_BYTES = 1024 * 1024;
+/** Answers up to here are parsed where they arrive, in less time than it takes to hand them on. */
+const HERE_BYTES = 64 * 1024;
+
+/** Answers up to here are parsed as a whole, in a few milliseconds; larger ones block by block, each of this size. */
+const WHOLE_BYTES = 1024 * 1024;
 
 /** Run from its TypeScript source, as tests do, there is no compiled file that a thread could start from. */
 const THREAD_FILE = import.meta.url.endsWith('.js') ? new URL('./telemetry-parser.worker.js', import.meta.url) : null;
@@ -40,10 +43,7 @@ export class TelemetryParser {
   }
 
   begin(question: TelemetryQuestion): IncomingAnswer {
-    const { thread } = this;
-    return new SmallAnswer(question, () =>
-      thread === null ? new AnswerHere(question) : new AnswerInThread(thread.begin(question)),
-    );
+    return new SmallAnswer(question, this.thread);
   }
 
   async close(): Promise<void> {
@@ -51,7 +51,7 @@ export class TelemetryParser {
   }
 }
 
-/** Collects an answer as long as it is small, and hands it on when it turns out not to be. */
+/** Collects an answer as long as it can be parsed as a whole, and hands it on when it turns out to be larger. */
 class SmallAnswer implements IncomingAnswer {
   private chunks: Uint8Array[] = [];
   private bytes = 0;
@@ -59,28 +59,37 @@ class SmallAnswer implements IncomingAnswer {
 
   constructor(
     private readonly question: TelemetryQuestion,
-    private readonly openLarge: () => IncomingAnswer,
+    /** Null: there is none, everything is parsed here. */
+    private readonly thread: ParsingThread | null,
   ) {}
 
   push(chunk: Uint8Array): void | Promise<void> {
     if (this.large !== null) return this.large.push(chunk);
     this.chunks.push(chunk);
     this.bytes += chunk.length;
-    if (this.bytes <= INLINE_BYTES) return;
-    this.large = this.openLarge();
-    const { chunks } = this;
-    this.chunks = [];
-    return this.large.push(Buffer.concat(chunks));
+    if (this.bytes <= WHOLE_BYTES) return;
+    const { question, thread } = this;
+    this.large = thread === null ? new AnswerHere(question) : new AnswerInThread(thread.begin(question));
+    return this.large.push(this.collected());
   }
 
   end(): TelemetryReading | Promise<TelemetryReading> {
     if (this.large !== null) return this.large.end();
-    return readTelemetry(parseJsonArray(Buffer.concat(this.chunks, this.bytes)), this.question);
+    const { question, thread } = this;
+    if (thread === null || this.bytes <= HERE_BYTES) return readTelemetry(parseJsonArray(this.collected()), question);
+    return thread.read(question, this.collected().buffer);
   }
 
   cancel(): void {
     this.chunks = [];
     this.large?.cancel();
+  }
+
+  /** In memory of its own when it is more than {@link HERE_BYTES}: Node's pool has no pieces as large. */
+  private collected(): Buffer<ArrayBuffer> {
+    const whole = Buffer.concat(this.chunks, this.bytes);
+    this.chunks = [];
+    return whole;
   }
 }
 
@@ -111,7 +120,7 @@ class AnswerHere implements IncomingAnswer {
 
 /** Sends a large answer to the parsing thread, in blocks of its own: a chunk's memory still belongs to the connection. */
 class AnswerInThread implements IncomingAnswer {
-  private block = new Uint8Array(INLINE_BYTES);
+  private block = new Uint8Array(WHOLE_BYTES);
   private filled = 0;
 
   constructor(private readonly answer: ThreadAnswer) {}
@@ -138,7 +147,7 @@ class AnswerInThread implements IncomingAnswer {
 
   private flush(): Promise<void> {
     const full = this.block.buffer.transfer(this.filled);
-    this.block = new Uint8Array(INLINE_BYTES);
+    this.block = new Uint8Array(WHOLE_BYTES);
     this.filled = 0;
     return this.answer.push(full);
   }

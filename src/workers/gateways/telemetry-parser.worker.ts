@@ -3,8 +3,8 @@
  * the memory feels them. Anything it throws ends it; whoever started it starts another.
  */
 import { parentPort } from 'node:worker_threads';
-import { TelemetryReader } from '../domain/telemetry-filter.js';
-import { JsonArrayReader, NotAnArray } from './json-array-reader.js';
+import { TelemetryReader, readTelemetry } from '../domain/telemetry-filter.js';
+import { JsonArrayReader, NotAnArray, parseJsonArray } from './json-array-reader.js';
 import type { FromParser, ToParser } from './telemetry-parser.protocol.js';
 
 interface Answer {
@@ -31,11 +31,18 @@ parentPort?.on('message', (message: ToParser) => {
   }
 });
 
-/** Takes a block or the end of an answer; null while there is nothing to be said about it. */
-function advance(message: ToParser & { type: 'block' | 'end' }, answer: Answer | undefined): FromParser | null {
-  if (answer === undefined) return null;
+/** Takes a whole answer, a block or the end of one; null while there is nothing to be said about it. */
+function advance(
+  message: ToParser & { type: 'whole' | 'block' | 'end' },
+  answer: Answer | undefined,
+): FromParser | null {
   const { id } = message;
   try {
+    if (message.type === 'whole') {
+      const events = parseJsonArray(Buffer.from(message.block));
+      return { type: 'read', id, reading: readTelemetry(events, message.question) };
+    }
+    if (answer === undefined) return null;
     if (message.type === 'block') {
       answer.elements.push(new Uint8Array(message.block));
       return null;

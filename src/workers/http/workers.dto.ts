@@ -19,8 +19,8 @@ import type { WorkerStatus } from '../domain/worker-status.js';
 const REGION = /^[a-z]{2,4}(-[a-z]{2,12}){1,3}-\d{1,2}$/;
 const INSTANCE_ID = /^i-([0-9a-f]{8}|[0-9a-f]{17})$/;
 const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/;
-/** No control characters, no unpaired surrogates: what a line of a log or a table can show. */
-const PRINTABLE = /^[^\p{Cc}\p{Cs}]+$/u;
+/** No control or format characters, no line separators, no unpaired surrogates: what a line of a table can show. */
+const PRINTABLE = /^[^\p{C}\p{Zl}\p{Zp}]+$/u;
 const MOST_MINUTES = 525_600;
 
 const TIMEOUT_MINUTES = {

@@ -9,8 +9,11 @@ import type { Job, JobRun, JobSummary } from '../../platform/jobs/job.js';
 import { LOGGER } from '../../platform/observability/logger.js';
 import { ObserveWorkerStatusCommand } from '../commands/observe-worker-status.command.js';
 import { WorkerPower } from '../commands/worker-power.js';
+import type { StatusObservation } from '../domain/cml-worker.observation.js';
+import { wasRestarted } from '../domain/cml-worker.observation.js';
 import type { WorkerStatus } from '../domain/worker-status.js';
 import { Ec2, Ec2Refused, Ec2Unavailable } from '../gateways/ec2.port.js';
+import type { Ec2Instance } from '../gateways/ec2.port.js';
 import type { WorkerDocument } from '../projections/workers.projection.js';
 import { WorkerViews } from '../queries/worker-views.js';
 import { WorkersSettings } from '../workers-settings.js';
@@ -71,31 +74,42 @@ export class WorkerStatusSyncJob implements Job {
     run: JobRun,
     counts: Counts,
   ): Promise<void> {
-    const statuses = await this.read(region, workers);
-    const doubtful = workers.filter((worker) => isDoubtful(worker, statuses.get(worker.aws_instance_id)));
+    const instances = new Map(await this.read(region, workers));
+    const doubtful = workers.filter((worker) => isDoubtful(worker, instances.get(worker.aws_instance_id)?.status));
     if (doubtful.length > 0) {
       await delay(SECOND_LOOK_MS, undefined, { signal: run.signal });
-      for (const [id, status] of await this.read(region, doubtful)) statuses.set(id, status);
+      for (const [id, instance] of await this.read(region, doubtful)) instances.set(id, instance);
     }
     for (const worker of workers) {
       run.signal.throwIfAborted();
-      await this.syncWorker(worker, statuses.get(worker.aws_instance_id) ?? 'unknown', run, counts);
+      await this.syncWorker(worker, instances.get(worker.aws_instance_id), run, counts);
     }
   }
 
-  private async read(region: string, workers: readonly WorkerDocument[]): Promise<Map<string, WorkerStatus>> {
-    const instances = await this.ec2.describeInstances(
+  private read(region: string, workers: readonly WorkerDocument[]): Promise<ReadonlyMap<string, Ec2Instance>> {
+    return this.ec2.describeInstances(
       region,
       workers.map((worker) => worker.aws_instance_id),
     );
-    return new Map([...instances].map(([id, instance]) => [id, instance.status]));
   }
 
-  private async syncWorker(worker: WorkerDocument, status: WorkerStatus, run: JobRun, counts: Counts): Promise<void> {
+  private async syncWorker(
+    worker: WorkerDocument,
+    instance: Ec2Instance | undefined,
+    run: JobRun,
+    counts: Counts,
+  ): Promise<void> {
     counts.checked++;
+    const observation = {
+      status: instance?.status ?? 'unknown',
+      launchTime: instance?.launchTime ?? null,
+      powerChanges: worker.power_changes,
+      at: this.clock.now(),
+    };
     try {
       if (worker.power.kind === 'pausing' || worker.power.kind === 'resuming') await this.settle(worker, run, counts);
-      else if (status !== worker.status) await this.observe(worker, status, run, counts);
+      else if (observation.status !== worker.status || wasRestarted(worker, observation))
+        await this.observe(worker, observation, run, counts);
     } catch (error) {
       if (!(error instanceof DormouseError) || error.status === 503) throw error;
       counts.errors++;
@@ -114,12 +128,11 @@ export class WorkerStatusSyncJob implements Job {
 
   private async observe(
     worker: WorkerDocument,
-    status: WorkerStatus,
+    observation: StatusObservation,
     { context }: JobRun,
     counts: Counts,
   ): Promise<void> {
-    const { worker_id, name, power_changes: powerChanges } = worker;
-    const observation = { status, powerChanges, at: this.clock.now() };
+    const { worker_id, name } = worker;
     const command = new ObserveWorkerStatusCommand(worker_id, observation, stepOf(context, worker_id));
     const { events } = await this.commandBus.execute(command);
     for (const event of events) {
@@ -127,7 +140,7 @@ export class WorkerStatusSyncJob implements Job {
       if (event.type === 'WorkerResumed') counts.external_resumes++;
       counts.changed++;
       this.log.info(
-        { worker_id, name, previous_status: worker.status, status, event: event.type },
+        { worker_id, name, previous_status: worker.status, status: observation.status, event: event.type },
         'worker.status_changed',
       );
     }

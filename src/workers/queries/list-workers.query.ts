@@ -35,7 +35,7 @@ export class ListWorkersHandler implements IQueryHandler<ListWorkersQuery> {
       ...(after === undefined ? {} : { after: parseCursor(after) }),
       limit: limit + 1,
     });
-    const items = found.slice(0, limit).map(({ document }) => document);
+    const items = found.slice(0, limit).map(({ document }) => this.views.present(document));
     const last = found.length > limit ? items[items.length - 1] : undefined;
     return { items, next: last ? cursorOf(last) : null };
   }

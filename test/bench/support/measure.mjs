@@ -93,7 +93,7 @@ export async function concurrently(concurrency, items, work) {
 }
 
 /**
- * A row whose ratio must reach a least or stay below a most.
+ * A row whose ratio must reach a least or stay below a most; with neither it is only told.
  *
  * @param {string} name
  * @param {{ subject: number, baseline: number, ratio: number }} measured
@@ -102,9 +102,10 @@ export async function concurrently(concurrency, items, work) {
  * @returns {Row}
  */
 export function ratioRow(name, { subject, baseline, ratio }, show, { least, most }) {
-  const target = least === undefined ? `at most ${most}` : `at least ${least}`;
-  const ok = least === undefined ? ratio <= most : ratio >= least;
-  return { name, subject: show(subject), baseline: show(baseline), ratio, target, ok };
+  const row = { name, subject: show(subject), baseline: show(baseline), ratio, target: '', ok: null };
+  if (least !== undefined) return { ...row, target: `at least ${least}`, ok: ratio >= least };
+  if (most !== undefined) return { ...row, target: `at most ${most}`, ok: ratio <= most };
+  return row;
 }
 
 /**

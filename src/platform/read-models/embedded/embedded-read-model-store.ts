@@ -40,6 +40,7 @@ export class EmbeddedReadModelStore extends ReadModelStore {
   static open(path: string): EmbeddedReadModelStore {
     const database = openSqliteFile(path, {
       what: 'read-model store',
+      remedy: 'Delete it: it is built anew from the events at the next start.',
       applicationId: APPLICATION_ID,
       version: FORMAT_VERSION,
       // Each collection makes its own table when it is first opened.

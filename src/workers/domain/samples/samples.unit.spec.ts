@@ -11,12 +11,12 @@ import {
   confirmPause,
   confirmResume,
   deregisterWorker,
-  observeStatus,
   registerWorker,
   requestPause,
   requestResume,
   toggleIdleDetection,
 } from '../cml-worker.decisions.js';
+import { observeStatus } from '../cml-worker.observation.js';
 import type { CMLWorkerEvent } from '../cml-worker.events.js';
 import { CMLWorker } from '../cml-worker.js';
 import { CML_WORKER_EVENT_TYPES } from '../worker-event-types.js';
@@ -112,7 +112,7 @@ function writtenNow(type: CMLWorkerEvent['type']): CMLWorkerEvent {
       }),
     ),
     given(registered()).when((state) =>
-      observeStatus(state, { status: 'pending', powerChanges: 0, at: at(1) }, SETTINGS),
+      observeStatus(state, { status: 'pending', launchTime: null, powerChanges: 0, at: at(1) }, SETTINGS),
     ),
     given(registered()).when((state) =>
       recordActivity(state, newActivity(5), {
