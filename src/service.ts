@@ -12,6 +12,7 @@ import { fastifyAdapter, prepareHttp } from './platform/http/http-server.js';
 import { isLoopback } from './platform/http/loopback.js';
 import { serveOpenApi } from './platform/http/openapi-document.js';
 import { JobScheduler } from './platform/jobs/job-scheduler.js';
+import { IdleMemory } from './platform/observability/idle-memory.js';
 import { createLogger, NestLog } from './platform/observability/logger.js';
 import { Metrics } from './platform/observability/metrics.js';
 import { Readiness } from './platform/operations/readiness.js';
@@ -140,7 +141,7 @@ async function createApp(platform: Platform): Promise<NestFastifyApplication> {
     abortOnError: false,
     bodyParser: false,
   });
-  prepareHttp(app, settings, app.get(Metrics), log);
+  prepareHttp(app, settings, app.get(Metrics), app.get(IdleMemory), log);
   serveOpenApi(app);
   await app.init();
   await app.getHttpAdapter().getInstance().ready();

@@ -12,6 +12,7 @@ import { EventStore } from './event-store/event-store.port.js';
 import { Consistency, ConsistencyInterceptor } from './http/consistency.js';
 import { JobScheduler } from './jobs/job-scheduler.js';
 import { Leases } from './leases/leases.port.js';
+import { IdleMemory } from './observability/idle-memory.js';
 import { LOGGER } from './observability/logger.js';
 import { Metrics } from './observability/metrics.js';
 import { HealthHttpController } from './operations/health.http.controller.js';
@@ -57,10 +58,14 @@ export class PlatformModule {
       },
       {
         provide: JobScheduler,
-        inject: [SchedulerRegistry, ProjectionEngine, LOGGER],
-        useFactory: (registry: SchedulerRegistry, projections: ProjectionEngine, logger: Logger) =>
-          new JobScheduler(registry, readModels, leases, clock, logger, (signal) => projections.caughtUp(signal)),
+        inject: [SchedulerRegistry, ProjectionEngine, IdleMemory, LOGGER],
+        useFactory: (registry: SchedulerRegistry, projections: ProjectionEngine, memory: IdleMemory, logger: Logger) =>
+          new JobScheduler(registry, readModels, leases, clock, logger, (signal) => {
+            memory.touch();
+            return projections.caughtUp(signal);
+          }),
       },
+      { provide: IdleMemory, useFactory: () => new IdleMemory() },
       Metrics,
       Consistency,
       ConsistencyInterceptor,

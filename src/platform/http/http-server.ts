@@ -6,6 +6,7 @@ import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { Logger } from 'pino';
 import type { PlatformSettings } from '../config/platform-settings.js';
 import { DormouseError, InvalidInput, messageOf } from '../errors.js';
+import type { IdleMemory } from '../observability/idle-memory.js';
 import { correlated } from '../observability/logger.js';
 import type { Metrics } from '../observability/metrics.js';
 import { refuseCrossSite } from './origin-guard.js';
@@ -37,6 +38,7 @@ export function prepareHttp(
   app: NestFastifyApplication,
   settings: PlatformSettings,
   metrics: Metrics,
+  memory: IdleMemory,
   log: Logger,
 ): void {
   const problems = new ProblemFilter(log);
@@ -74,6 +76,7 @@ export function prepareHttp(
     };
     if (status >= 500) log.warn(line, 'request.failed');
     else if (!QUIET.test(request.url)) log.info(line, 'request.answered');
+    if (!QUIET.test(request.url)) memory.touch();
     done();
   });
 

@@ -108,11 +108,11 @@ async function longStream({ events, newAggregates }) {
   const warm =
     ({ index }) =>
     () =>
-      meanTime(COMMANDS_ON_ONE, () => toggle(aggregates, index));
+      meanTime(COMMANDS_ON_ONE, () => toggle(aggregates, workerId(index)));
   const cold =
     ({ index }) =>
     () =>
-      meanTime(COLD_COMMANDS, () => toggle(newAggregates(), index));
+      meanTime(COLD_COMMANDS, () => toggle(newAggregates(), workerId(index)));
   const options = { rounds: 7 };
   const kept = await inTurns({ subject: warm(LONG), baseline: warm(SHORT), ...options });
   const afterStart = await inTurns({ subject: cold(LONG), baseline: cold(SHORT), ...options });

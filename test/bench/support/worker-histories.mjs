@@ -5,7 +5,8 @@ import { cmlTimestamp } from '../../../dist/simulated-lab/telemetry-log.js';
 import { SeededRandom } from '../../../dist/simulated-lab/seeded-random.js';
 import { recordActivity } from '../../../dist/workers/domain/activity-check.js';
 import { CMLWorker } from '../../../dist/workers/domain/cml-worker.js';
-import { observeStatus, registerWorker } from '../../../dist/workers/domain/cml-worker.decisions.js';
+import { registerWorker } from '../../../dist/workers/domain/cml-worker.decisions.js';
+import { observeStatus } from '../../../dist/workers/domain/cml-worker.observation.js';
 import { readTelemetry } from '../../../dist/workers/domain/telemetry-filter.js';
 
 const MINUTE = 60_000;
@@ -68,7 +69,7 @@ export function lifeOf(index, length) {
     events.push(event);
   }
   const at = START + length * BETWEEN_CHECKS;
-  const seen = { status: 'stopped', powerChanges: state.power_changes, at };
+  const seen = { launchTime: null, status: 'stopped', powerChanges: state.power_changes, at };
   return [...events, ...observeStatus(state, seen, IDLE_SETTINGS)];
 }
 
