@@ -65,5 +65,6 @@ if (process.argv.includes('--write')) {
     end,
   ].join('\n');
   writeFileSync(RESULT, before.slice(0, before.indexOf(start)) + text + before.slice(before.indexOf(end) + end.length));
+  execFileSync(process.execPath, [fileURLToPath(import.meta.resolve('prettier/bin/prettier.cjs')), '--write', RESULT]);
 }
 process.exitCode = rows.some(({ ok }) => ok === false) ? 1 : 0;
