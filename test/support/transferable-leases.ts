@@ -1,4 +1,4 @@
-import { Leases } from '../../src/platform/leases/leases.port.js';
+import { LeaseLost, Leases } from '../../src/platform/leases/leases.port.js';
 import type { Lease } from '../../src/platform/leases/leases.port.js';
 
 interface Waiting {
@@ -21,7 +21,7 @@ export class TransferableLeases {
     const holder = this.holders.get(name);
     this.holders.delete(name);
     this.queues.get(name)?.shift()?.give();
-    holder?.lost.abort(new Error(`The lease '${name}' is lost.`));
+    holder?.lost.abort(new LeaseLost(name));
   }
 
   take(name: string): Lease | undefined {
@@ -31,6 +31,7 @@ export class TransferableLeases {
     return {
       name,
       lost: holder.lost.signal,
+      assertHeld: () => holder.lost.signal.throwIfAborted(),
       fence: { lease: name, token: holder.token },
       release: () => {
         if (this.holders.get(name) === holder) {
@@ -72,5 +73,9 @@ class InstanceLeases extends Leases {
 
   tryAcquire(name: string): Promise<Lease | undefined> {
     return Promise.resolve(this.shared.take(name));
+  }
+
+  close(): Promise<void> {
+    return Promise.resolve();
   }
 }

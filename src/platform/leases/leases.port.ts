@@ -1,4 +1,12 @@
+import { DormouseError } from '../errors.js';
 import type { Fence } from '../read-models/read-model-store.port.js';
+
+/** This instance may not be the holder any more: another one may be at work. What was under way is not carried on. */
+export class LeaseLost extends DormouseError {
+  constructor(readonly lease: string) {
+    super('lease_lost', 503, `The lease '${lease}' ran out; another instance may hold it now.`);
+  }
+}
 
 /**
  * Who may do a thing alone: run a projection, run a job, stop a worker. Embedded runs solo, so there a lease only
@@ -10,6 +18,9 @@ export abstract class Leases {
 
   /** Takes the lease if nobody has it. */
   abstract tryAcquire(name: string): Promise<Lease | undefined>;
+
+  /** Gives back every lease that is held here, so that others need not wait for their time to run out. Idempotent. */
+  abstract close(): Promise<void>;
 
   /** Runs `work` while holding the lease. */
   async hold<T>(name: string, work: (lease: Lease) => Promise<T>, signal?: AbortSignal): Promise<T> {
@@ -24,8 +35,13 @@ export abstract class Leases {
 
 export interface Lease {
   readonly name: string;
-  /** Aborts when the lease is lost, with the reason; never in solo mode. */
+  /** Aborts when the lease is lost, with a {@link LeaseLost}; never in solo mode. */
   readonly lost: AbortSignal;
+  /**
+   * Called right before an effect that cannot be fenced (a call to EC2). It looks at the clock itself, so that a process
+   * that was frozen notices before its timers do. @throws {LeaseLost}
+   */
+  assertHeld(): void;
   /** Passed with writes that only the holder may make; undefined in solo mode, where no one else can write. */
   readonly fence: Fence | undefined;
   release(): Promise<void>;

@@ -28,6 +28,7 @@ export class SoloLeases extends Leases {
     return {
       name,
       lost: this.never,
+      assertHeld: () => undefined,
       fence: undefined,
       release: async () => {
         resolve();
@@ -38,6 +39,10 @@ export class SoloLeases extends Leases {
 
   async tryAcquire(name: string): Promise<Lease | undefined> {
     return this.tails.has(name) ? undefined : await this.acquire(name);
+  }
+
+  close(): Promise<void> {
+    return Promise.resolve();
   }
 }
 

@@ -103,8 +103,11 @@ export interface Collection<D extends Document> {
   count(where?: DocumentQuery['where']): Promise<number>;
   /** All documents in order of id, without holding them in memory. */
   all(): AsyncIterable<StoredDocument<D>>;
-  /** Writes a document that no projection makes (job records, signals, snapshots). */
-  put(id: string, document: D): Promise<void>;
+  /**
+   * Writes a document that no projection makes (job records, signals, snapshots).
+   * @throws {StaleFence} a fence was given, and another instance has taken over since
+   */
+  put(id: string, document: D, fence?: Fence): Promise<void>;
   putMany(documents: readonly { readonly id: string; readonly document: D }[]): Promise<void>;
   delete(id: string): Promise<void>;
   /** The store's own query plan, for tests: `usesIndex` is the name of the index, or null for a scan. */
