@@ -92,9 +92,9 @@ export class CmlServer {
     return this.listener.listening;
   }
 
-  /** Listens; after the first time, on the port it had before. */
-  start(port?: number, host?: string): Promise<string> {
-    return this.listener.start(port, host);
+  /** Listens; after the first time, on the port it had before. @param name the host in {@link url}, if another one */
+  start(port?: number, host?: string, name?: string): Promise<string> {
+    return this.listener.start(port, host, name);
   }
 
   /** Cuts all connections and refuses new ones, like an EC2 instance that stops. Sessions are forgotten. */

@@ -75,8 +75,9 @@ export class Ec2Server {
     return this.listener.url;
   }
 
-  start(port?: number, host?: string): Promise<string> {
-    return this.listener.start(port, host);
+  /** @param name the host in {@link url}, when it is another one than the address that is listened on */
+  start(port?: number, host?: string, name?: string): Promise<string> {
+    return this.listener.start(port, host, name);
   }
 
   async stop(): Promise<void> {

@@ -45,7 +45,7 @@ export function jsonAnswer(status: number, value: unknown): HttpAnswer {
 export class HttpListener {
   private readonly sockets = new Set<Socket>();
   private server: Server | null = null;
-  private address: { host: string; port: number } | null = null;
+  private address: { host: string; port: number; name: string } | null = null;
 
   constructor(
     private readonly handle: (request: HttpRequest) => Promise<HttpReply>,
@@ -59,12 +59,15 @@ export class HttpListener {
   /** Base address without a trailing slash; stays the same while stopped. */
   get url(): string {
     if (!this.address) throw new Error('The server has not been started yet.');
-    const host = this.address.host === '0.0.0.0' ? '127.0.0.1' : this.address.host;
-    return `${this.tls ? 'https' : 'http'}://${host}:${this.address.port}`;
+    return `${this.tls ? 'https' : 'http'}://${this.address.name}:${this.address.port}`;
   }
 
-  /** Listens. After the first time, port 0 means the port it had before, and no host the one it had before. */
-  async start(port = 0, host = this.address?.host ?? '127.0.0.1'): Promise<string> {
+  /**
+   * Listens. After the first time, what is left out is what it was before; so is port 0.
+   *
+   * @param name the host in {@link url}, when it is another one than the address that is listened on
+   */
+  async start(port = 0, host = this.address?.host ?? '127.0.0.1', name = this.address?.name): Promise<string> {
     if (this.server) return this.url;
     const listener: RequestListener = (message, response) => void this.serve(message, response);
     const server = this.tls ? createHttpsServer({ ...this.tls }, listener) : createHttpServer(listener);
@@ -78,7 +81,8 @@ export class HttpListener {
       server.once('error', reject);
       server.listen(port || (this.address?.port ?? 0), host, () => {
         this.server = server;
-        this.address = { host, port: (server.address() as AddressInfo).port };
+        const { port: taken } = server.address() as AddressInfo;
+        this.address = { host, port: taken, name: name ?? (host === '0.0.0.0' ? '127.0.0.1' : host) };
         resolve();
       });
     });

@@ -23,6 +23,8 @@ export interface LabSurroundings {
   readonly seed: string;
   readonly region: string;
   readonly host: string;
+  /** The host in the URLs, when it is another one. */
+  readonly advertise?: string;
   readonly account: LabAccount;
   readonly timings: LabTimings;
   readonly tls?: TlsIdentity;
@@ -60,6 +62,8 @@ export class LabWorker {
     readonly name: string,
     readonly behaviourName: BehaviourName,
     private readonly lab: LabSurroundings,
+    /** 0: any free one. */
+    private readonly cmlPort = 0,
   ) {
     this.behaviour = BEHAVIOURS[behaviourName];
     this.random = new SeededRandom(`${lab.seed}/${name}`);
@@ -90,7 +94,7 @@ export class LabWorker {
 
   /** Boots CML and lets life begin. */
   async start(): Promise<void> {
-    await this.cml.start(0, this.lab.host);
+    await this.listen();
     const { timings } = this.lab;
     this.timers.every(timings.noiseEveryMs, () => this.whileUp(() => this.makeNoise()));
     if (this.userIsThere) {
@@ -180,13 +184,17 @@ export class LabWorker {
   /** Another program may hold the port for a moment; a worker that came back elsewhere would be lost to the service. */
   private async tookItsPort(): Promise<boolean> {
     try {
-      await this.cml.start(0, this.lab.host);
+      await this.listen();
       this.tell('cml', 'CML answers');
       return true;
     } catch (error) {
       this.tell('cml', `CML cannot listen yet: ${String(error)}`);
       return false;
     }
+  }
+
+  private listen(): Promise<string> {
+    return this.cml.start(this.cmlPort, this.lab.host, this.lab.advertise);
   }
 
   private async halt(): Promise<void> {

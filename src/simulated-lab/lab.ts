@@ -15,10 +15,14 @@ export interface SimulatedLabOptions {
   /** Default: one worker of each behaviour. */
   readonly workers?: readonly { readonly name: string; readonly behaviour: BehaviourName }[];
   readonly timings?: Partial<LabTimings>;
-  /** Default 127.0.0.1. */
+  /** To listen on. Default 127.0.0.1. */
   readonly host?: string;
+  /** The host in the announced URLs, for others than this machine. Default: the address it listens on. */
+  readonly advertise?: string;
   /** Default: any free port. */
   readonly ec2Port?: number;
+  /** Port of the first worker's CML, the others' follow it: a lab that comes back is where it was. Default: any free ones. */
+  readonly cmlPort?: number;
   /** The CML servers serve HTTPS with it; see `selfSignedIdentity`. */
   readonly tls?: TlsIdentity;
   /** Largest page of DescribeInstances. */
@@ -65,6 +69,7 @@ export class SimulatedLab {
       seed: options.seed ?? 'dormouse',
       region: REGION,
       host: this.host,
+      ...(options.advertise === undefined ? {} : { advertise: options.advertise }),
       account: ACCOUNT,
       timings,
       clock: this.clock,
@@ -73,13 +78,14 @@ export class SimulatedLab {
       ...(options.tls ? { tls: options.tls } : {}),
     };
     this.workers = (options.workers ?? DEFAULT_WORKERS).map(
-      ({ name, behaviour }) => new LabWorker(name, behaviour, surroundings),
+      ({ name, behaviour }, index) =>
+        new LabWorker(name, behaviour, surroundings, options.cmlPort === undefined ? 0 : options.cmlPort + index),
     );
   }
 
   async start(): Promise<LabAnnouncement> {
     await Promise.all([
-      this.ec2.start(this.options.ec2Port, this.host),
+      this.ec2.start(this.options.ec2Port, this.host, this.options.advertise),
       ...this.workers.map((worker) => worker.start()),
     ]);
     return this.announcement();
