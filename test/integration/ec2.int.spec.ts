@@ -4,6 +4,7 @@ import type { ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import { RunInstancesCommand, EC2Client, TerminateInstancesCommand } from '@aws-sdk/client-ec2';
+import { LeaseLost } from '../../src/platform/leases/leases.port.js';
 import { AwsEc2 } from '../../src/workers/gateways/ec2.aws.js';
 import type { AwsEc2Options } from '../../src/workers/gateways/ec2.aws.js';
 import { Ec2Refused, Ec2Unavailable } from '../../src/workers/gateways/ec2.port.js';
@@ -106,6 +107,17 @@ describe('EC2 when it does not do what it is asked', () => {
     const done = { status: 'stopping', previousStatus: 'running' };
     expect(await ec2At(url).stopInstance(REGION, UNKNOWN)).toEqual(done);
     expect(calls).toHaveLength(3);
+  });
+
+  it('a throttled stop is not asked again once it is not allowed any more', async () => {
+    const { url, calls } = await scriptedEc2((response) => refuse(response, 503, 'RequestLimitExceeded'));
+    let asked = 0;
+    const lost = new LeaseLost('worker/1');
+    const stop = ec2At(url).stopInstance(REGION, UNKNOWN, () => {
+      if (++asked === 2) throw lost;
+    });
+    await expect(stop).rejects.toBe(lost);
+    expect(calls).toHaveLength(1);
   });
 
   it('a stop that is throttled for ever is given up', async () => {

@@ -1,91 +1,87 @@
 import type { SchedulerRegistry } from '@nestjs/schedule';
 import type { Logger } from 'pino';
 import type { Clock } from '../clock.js';
-import { newCommandContext } from '../commands/command-context.js';
-import { DormouseError, messageOf, NotFound } from '../errors.js';
+import { DormouseError, NotFound } from '../errors.js';
 import type { Leases } from '../leases/leases.port.js';
-import { correlated } from '../observability/logger.js';
-import type { Collection, ReadModelStore } from '../read-models/read-model-store.port.js';
-import type { Job, JobRecord, JobSummary } from './job.js';
+import type { ReadModelStore } from '../read-models/read-model-store.port.js';
+import { JobRecords } from './job-records.js';
+import { JobRuns, NotDue } from './job-runs.js';
+import { JobSchedule, wasCutOff } from './job-schedule.js';
+import type { Turn } from './job-schedule.js';
+import type { Job, JobRecord } from './job.js';
 
-/** A job as operators see it. Times are ISO 8601 UTC. */
+/** A job as operators see it. Times are ISO 8601 UTC. Instances are named where there can be several. */
 export interface JobStatus {
   readonly name: string;
   readonly interval_seconds: number;
+  /** On any instance. */
   readonly running: boolean;
+  readonly running_on?: string;
   readonly next_run_at: string | null;
+  /** Instance that starts the scheduled runs. */
+  readonly scheduled_by?: string;
   readonly last_run: JobRecord | null;
-  readonly last_success_at: string | null;
-}
-
-interface JobDocument {
-  readonly last_run: JobRecord;
+  readonly last_run_on?: string;
   readonly last_success_at: string | null;
 }
 
 interface Scheduled {
   readonly job: Job;
+  readonly schedule: JobSchedule;
   running: Promise<JobRecord> | undefined;
   /** The run that waits for the present one to end; whoever asks meanwhile shares it. */
   waiting: Promise<JobRecord> | undefined;
-  nextRunAt: number | null;
 }
 
-/** Longest wait before the pass that every job makes after start. */
-const START_JITTER_MS = 2_000;
-
 /**
- * Starts jobs on their intervals (timers of @nestjs/schedule) and on demand, one run of a job at a time, under the job's
- * lease; records every run where all instances see it.
+ * Starts jobs on their intervals and on demand. Scheduled runs are started by one instance, which holds the schedule; a run,
+ * wherever it was asked for, holds the job's own lease, so one run of a job takes place at a time. Every run is recorded
+ * where all instances see it.
  */
 export class JobScheduler {
   private readonly jobs = new Map<string, Scheduled>();
   private readonly stopping = new AbortController();
-  private opened: Promise<Collection<JobDocument>> | undefined;
+  private readonly records: JobRecords;
+  private readonly runs: JobRuns;
+  private schedules: Promise<unknown> = Promise.resolve();
 
   constructor(
     private readonly registry: SchedulerRegistry,
-    private readonly readModels: ReadModelStore,
+    readModels: ReadModelStore,
     private readonly leases: Leases,
     private readonly clock: Clock,
     private readonly log: Logger,
     /** Resolves when a run may begin: the candidates come from read models, which must have caught up. */
-    private readonly ready: (signal: AbortSignal) => Promise<void>,
-  ) {}
+    ready: (signal: AbortSignal) => Promise<void>,
+  ) {
+    this.records = new JobRecords(readModels);
+    this.runs = new JobRuns({ records: this.records, leases, clock, log, ready });
+  }
 
   register(job: Job): void {
     if (this.jobs.has(job.name)) throw new Error(`Job '${job.name}' is registered twice.`);
-    this.jobs.set(job.name, { job, running: undefined, waiting: undefined, nextRunAt: null });
+    const { registry, records, leases, clock, log } = this;
+    const take = (turn: Turn): Promise<boolean> => this.takeTurn(this.get(job.name), turn);
+    const schedule = new JobSchedule(job, { registry, records, leases, clock, log, take });
+    this.jobs.set(job.name, { job, schedule, running: undefined, waiting: undefined });
   }
 
-  /** Begins the intervals: one pass after a short jitter, so a service that restarts often still does its work. */
+  /** From now on this instance starts the scheduled runs of each job whose schedule it gets hold of. */
   start(): void {
-    for (const scheduled of this.jobs.values()) {
-      const { job } = scheduled;
-      const jitter = Math.random() * Math.min(START_JITTER_MS, job.intervalSeconds * 100);
-      scheduled.nextRunAt = this.clock.now() + jitter;
-      const first = setTimeout(() => {
-        this.tick(scheduled);
-        this.registry.addInterval(
-          job.name,
-          setInterval(() => this.tick(scheduled), job.intervalSeconds * 1000),
-        );
-      }, jitter);
-      this.registry.addTimeout(`${job.name} (first run)`, first);
-    }
+    const { signal } = this.stopping;
+    this.schedules = Promise.all([...this.jobs.values()].map(({ schedule }) => schedule.keep(signal)));
   }
 
-  /** Ends the intervals and waits for runs in flight, which are told to start nothing new. */
+  /** Gives the schedules back, and waits for runs in flight, which are told to start nothing new. */
   async stop(): Promise<void> {
     this.stopping.abort(new DormouseError('shutting_down', 503, 'The service is stopping.'));
-    for (const name of this.registry.getIntervals()) if (this.jobs.has(name)) this.registry.deleteInterval(name);
-    for (const name of this.registry.getTimeouts()) if (name.endsWith('(first run)')) this.registry.deleteTimeout(name);
     const underWay = [...this.jobs.values()].flatMap(({ waiting, running }) => waiting ?? running ?? []);
-    await Promise.allSettled(underWay);
+    await Promise.allSettled([this.schedules, ...underWay]);
   }
 
   /**
-   * Runs a job now. While it is running already, a run that begins afterwards answers (one for all who wait).
+   * Runs a job now. While it is running already, here or elsewhere, a run that begins afterwards answers (one for all who
+   * wait here).
    * @returns the record, also of a failed run @throws {NotFound} unknown_job
    */
   async run(name: string): Promise<JobRecord> {
@@ -108,15 +104,25 @@ export class JobScheduler {
 
   /** @throws {NotFound} unknown_job */
   async statusOf(name: string): Promise<JobStatus> {
-    const { job, running, nextRunAt } = this.get(name);
-    const document = (await (await this.collection()).get(name))?.document;
+    const scheduled = this.get(name);
+    const [{ running, last_run, last_run_on, last_success_at }, planned] = await Promise.all([
+      this.records.runsOf(name),
+      this.planned(scheduled),
+    ]);
+    const { instance } = this.leases;
+    // What this instance has recorded as running it knows itself to run, or has forgotten in a restart.
+    const elsewhere = instance === undefined || running?.instance === instance ? null : (running?.instance ?? null);
+    const runningOn = scheduled.running ? instance : elsewhere;
     return {
       name,
-      interval_seconds: job.intervalSeconds,
-      running: running !== undefined,
-      next_run_at: nextRunAt === null ? null : new Date(nextRunAt).toISOString(),
-      last_run: document?.last_run ?? null,
-      last_success_at: document?.last_success_at ?? null,
+      interval_seconds: scheduled.job.intervalSeconds,
+      running: scheduled.running !== undefined || elsewhere !== null,
+      ...(runningOn && { running_on: runningOn }),
+      next_run_at: planned?.at ?? null,
+      ...(planned?.by && { scheduled_by: planned.by }),
+      last_run,
+      ...(last_run_on && { last_run_on }),
+      last_success_at,
     };
   }
 
@@ -127,83 +133,35 @@ export class JobScheduler {
     throw new NotFound(`Job (known: ${known})`, name, 'unknown_job');
   }
 
-  /** The interval's turn. A run that is still going is not overlapped; the next turn comes. */
-  private tick(scheduled: Scheduled): void {
-    scheduled.nextRunAt = this.clock.now() + scheduled.job.intervalSeconds * 1000;
-    if (scheduled.running || this.stopping.signal.aborted) {
-      this.log.warn({ job: scheduled.job.name }, 'job.skipped_still_running');
-      return;
-    }
-    // `begin` records and logs every failure; what is left to catch is the record itself failing.
-    this.begin(scheduled).catch((error: unknown) => {
-      this.log.error({ job: scheduled.job.name, error: messageOf(error) }, 'job.record_failed');
-    });
+  /** The next scheduled run, as this instance has planned it, or as the one that holds the schedule has recorded it. */
+  private async planned({ job, schedule }: Scheduled): Promise<{ at: string; by: string | undefined } | undefined> {
+    const { instance } = this.leases;
+    if (schedule.nextRunAt !== null) return { at: new Date(schedule.nextRunAt).toISOString(), by: instance };
+    const recorded = instance === undefined ? undefined : await this.records.scheduleOf(job.name);
+    return recorded && { at: recorded.next_run_at, by: recorded.instance };
   }
 
-  private begin(scheduled: Scheduled): Promise<JobRecord> {
-    const running = this.execute(scheduled.job, scheduled).finally(() => {
+  /** The interval's turn. A run that is still going here is not overlapped; the next turn comes. */
+  private async takeTurn(scheduled: Scheduled, turn: Turn): Promise<boolean> {
+    if (scheduled.running || this.stopping.signal.aborted) {
+      this.log.warn({ job: scheduled.job.name }, 'job.skipped_still_running');
+      return true;
+    }
+    try {
+      return !wasCutOff(await this.begin(scheduled, turn));
+    } catch (error) {
+      if (error instanceof NotDue) return false;
+      throw error;
+    }
+  }
+
+  private begin(scheduled: Scheduled, turn?: Turn): Promise<JobRecord> {
+    const { job } = scheduled;
+    const nextRunAt = async () => Date.parse((await this.planned(scheduled))?.at ?? '');
+    const running = this.runs.run(job, { nextRunAt, stopping: this.stopping.signal, turn }).finally(() => {
       scheduled.running = undefined;
     });
     scheduled.running = running;
     return running;
-  }
-
-  private async execute(job: Job, scheduled: Scheduled): Promise<JobRecord> {
-    const context = newCommandContext('system');
-    return correlated(context.correlationId, async () => {
-      const startedAt = this.clock.now();
-      let summary: JobSummary | null = null;
-      let error: JobRecord['error'] = null;
-      try {
-        await this.ready(this.stopping.signal);
-        summary = await this.leases.hold(
-          `job/${job.name}`,
-          (lease) => {
-            const signal = AbortSignal.any([this.stopping.signal, lease.lost]);
-            const planned = scheduled.nextRunAt ?? 0;
-            const nextRunAt = planned > startedAt ? planned : startedAt + job.intervalSeconds * 1000;
-            return job.run({ context, nextRunAt, signal });
-          },
-          this.stopping.signal,
-        );
-      } catch (thrown) {
-        error = { code: thrown instanceof DormouseError ? thrown.code : 'unexpected', message: messageOf(thrown) };
-      }
-      return this.record(job, startedAt, summary, error);
-    });
-  }
-
-  private async record(
-    job: Job,
-    startedAt: number,
-    summary: JobSummary | null,
-    error: JobRecord['error'],
-  ): Promise<JobRecord> {
-    const finishedAt = this.clock.now();
-    const record: JobRecord = {
-      name: job.name,
-      outcome: error ? 'failed' : 'succeeded',
-      started_at: new Date(startedAt).toISOString(),
-      finished_at: new Date(finishedAt).toISOString(),
-      duration_ms: finishedAt - startedAt,
-      summary,
-      error,
-    };
-    this.log[error ? 'error' : 'info'](
-      { job: job.name, duration_ms: record.duration_ms, summary, error },
-      `job.${record.outcome}`,
-    );
-    const collection = await this.collection();
-    const before = (await collection.get(job.name))?.document.last_success_at ?? null;
-    await collection.put(job.name, { last_run: record, last_success_at: error ? before : record.finished_at });
-    return record;
-  }
-
-  private collection(): Promise<Collection<JobDocument>> {
-    this.opened ??= this.readModels.collection<JobDocument>({ name: 'job_records' }).catch((error: unknown) => {
-      this.opened = undefined;
-      throw error;
-    });
-    return this.opened;
   }
 }

@@ -13,6 +13,9 @@ export class LeaseLost extends DormouseError {
  * excludes the rest of this process; shared stores answer for all instances, by the database's clock, with a fence.
  */
 export abstract class Leases {
+  /** This instance's name among those that share the stores, for records and health; undefined in solo mode. */
+  readonly instance: string | undefined = undefined;
+
   /** Waits until the lease is free, takes it. @throws the signal's reason when `signal` aborts first */
   abstract acquire(name: string, signal?: AbortSignal): Promise<Lease>;
 
@@ -45,4 +48,15 @@ export interface Lease {
   /** Passed with writes that only the holder may make; undefined in solo mode, where no one else can write. */
   readonly fence: Fence | undefined;
   release(): Promise<void>;
+}
+
+/** Whether the lease is held at this moment, by the clock. */
+export function isHeld(lease: Lease): boolean {
+  try {
+    lease.assertHeld();
+    return true;
+  } catch (error) {
+    if (error instanceof LeaseLost) return false;
+    throw error;
+  }
 }

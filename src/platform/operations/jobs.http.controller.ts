@@ -33,9 +33,15 @@ class JobRecordDto {
 class JobStatusDto {
   @ApiProperty() readonly name!: string;
   @ApiProperty() readonly interval_seconds!: number;
-  @ApiProperty() readonly running!: boolean;
+  @ApiProperty({ description: 'On any instance' }) readonly running!: boolean;
+  @ApiProperty({ required: false, description: 'Instance that runs it now, where there can be several' })
+  readonly running_on?: string;
   @ApiProperty({ ...TIME, nullable: true }) readonly next_run_at!: string | null;
+  @ApiProperty({ required: false, description: 'Instance that starts the scheduled runs, where there can be several' })
+  readonly scheduled_by?: string;
   @ApiProperty({ type: JobRecordDto, nullable: true }) readonly last_run!: JobRecordDto | null;
+  @ApiProperty({ required: false, description: 'Instance that made the last run, where there can be several' })
+  readonly last_run_on?: string;
   @ApiProperty({ ...TIME, nullable: true }) readonly last_success_at!: string | null;
 }
 
@@ -67,7 +73,9 @@ export class JobsHttpController {
 
   @Post(':name/run')
   @HttpCode(200)
-  @ApiOperation({ summary: 'Run the job now; answers when the run is done, failed ones included' })
+  @ApiOperation({
+    summary: 'Run the job now, after a run that is under way on any instance; answers when it is done, failed or not',
+  })
   @ApiOkResponse({ type: JobRecordDto })
   @ApiProblems({ 404: 'unknown_job' })
   run(@Param() { name }: JobPath): Promise<JobRecord> {

@@ -44,7 +44,10 @@ export class ParkedHttpController {
   @HttpCode(200)
   @ApiOperation({ summary: 'Try again from the event that failed' })
   @ApiOkResponse(OBJECT)
-  @ApiProblems({ ...NOT_PARKED, 409: 'A rebuild or verification is under way' })
+  @ApiProblems({
+    ...NOT_PARKED,
+    409: 'A rebuild or verification is under way, or another instance (named) runs the projection',
+  })
   retry(@Param() { projection, stream }: ParkedPath): Promise<ReplayOutcome> {
     return this.projections.retryParked(projection, stream);
   }
@@ -53,7 +56,10 @@ export class ParkedHttpController {
   @HttpCode(200)
   @ApiOperation({ summary: 'Leave out the event that failed and apply what waits behind it' })
   @ApiOkResponse(OBJECT)
-  @ApiProblems({ ...NOT_PARKED, 409: 'A rebuild or verification is under way' })
+  @ApiProblems({
+    ...NOT_PARKED,
+    409: 'A rebuild or verification is under way, or another instance (named) runs the projection',
+  })
   skip(@Param() { projection, stream }: ParkedPath): Promise<ReplayOutcome> {
     return this.projections.skipParked(projection, stream);
   }

@@ -47,7 +47,10 @@ export class ProjectionsHttpController {
   @HttpCode(202)
   @ApiOperation({ summary: 'Build the read model anew beside the old one; its progress is in the status' })
   @ApiAcceptedResponse(STATUS)
-  @ApiProblems({ 404: 'projection_not_found', 409: 'A rebuild or verification is under way' })
+  @ApiProblems({
+    404: 'projection_not_found',
+    409: 'A rebuild or verification is under way, or another instance (named) runs the projection',
+  })
   async rebuild(@Param() path: ProjectionPath): Promise<ProjectionStatus> {
     const { name } = path;
     const handle = await this.projections.rebuild(name);
@@ -62,7 +65,10 @@ export class ProjectionsHttpController {
   @HttpCode(200)
   @ApiOperation({ summary: 'Fold all events anew and compare with the documents that are served' })
   @ApiOkResponse(STATUS)
-  @ApiProblems({ 404: 'projection_not_found', 409: 'A rebuild or verification is under way' })
+  @ApiProblems({
+    404: 'projection_not_found',
+    409: 'A rebuild or verification is under way, or another instance (named) runs the projection',
+  })
   verify(@Param() { name }: ProjectionPath): Promise<Verification> {
     return this.projections.verify(name);
   }

@@ -3,6 +3,7 @@ import { messageOf } from '../errors.js';
 import { EventStore } from '../event-store/event-store.port.js';
 import { JobScheduler } from '../jobs/job-scheduler.js';
 import type { JobStatus } from '../jobs/job-scheduler.js';
+import { Leases } from '../leases/leases.port.js';
 import { ProjectionEngine } from '../projections/projection-engine.js';
 import type { ProjectionStatus } from '../projections/projection-engine.js';
 import { ReadModelStore } from '../read-models/read-model-store.port.js';
@@ -19,6 +20,10 @@ export interface ReadinessReport {
   readonly reasons: readonly string[];
   /** What an operator should look at, although requests are served. */
   readonly warnings: readonly string[];
+  /** This instance's name among several; null when it is alone with its stores. */
+  readonly instance: string | null;
+  /** What this instance does for all: the projections that it runs, the jobs whose scheduled runs it starts. */
+  readonly holds: { readonly projections: readonly string[]; readonly schedules: readonly string[] };
   readonly event_store: StoreHealth;
   readonly read_models: StoreHealth;
   readonly projections: readonly ProjectionStatus[];
@@ -36,6 +41,7 @@ export class Readiness {
     private readonly readModels: ReadModelStore,
     private readonly projections: ProjectionEngine,
     private readonly jobs: JobScheduler,
+    private readonly leases: Leases,
   ) {}
 
   /** From now on not ready: the process is about to end. */
@@ -62,13 +68,28 @@ export class Readiness {
       status: reasons.length === 0 ? 'ready' : 'not_ready',
       reasons,
       warnings: [...projections.flatMap(projectionWarnings), ...jobs.flatMap(jobWarnings)],
+      instance: this.leases.instance ?? null,
+      holds: this.holds(projections, jobs),
       event_store,
       read_models,
       projections,
       jobs,
     };
   }
+
+  private holds(projections: readonly ProjectionStatus[], jobs: readonly JobStatus[]): ReadinessReport['holds'] {
+    const instance = this.leases.instance ?? null;
+    return {
+      projections: projections.filter(({ state }) => RUNS_HERE.has(state)).map(({ name }) => name),
+      schedules: jobs
+        .filter((status) => status.next_run_at && (status.scheduled_by ?? null) === instance)
+        .map(({ name }) => name),
+    };
+  }
 }
+
+/** States of a projection that this instance runs itself. */
+const RUNS_HERE: ReadonlySet<ProjectionStatus['state']> = new Set(['catching_up', 'live', 'rebuilding']);
 
 function projectionWarnings({ name, parked_streams, last_error, state }: ProjectionStatus): string[] {
   const parked =

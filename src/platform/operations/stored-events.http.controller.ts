@@ -27,6 +27,8 @@ class StoredEventsDto {
   @ApiProperty({ type: Number, nullable: true, description: 'Pass as `after` to go on from here' })
   readonly position!: number | null;
   @ApiProperty({ description: 'There is nothing beyond this page at the moment' }) readonly live!: boolean;
+  @ApiProperty({ description: 'Identity of the history: positions mean something in this one only' })
+  readonly history!: string;
 }
 
 class StoredEventsParameters {
@@ -118,7 +120,8 @@ export class StoredEventsHttpController {
       ...(stream_prefix === undefined ? {} : { streamPrefixes: [stream_prefix] }),
     };
     const batch: EventBatch = await this.events.readAll({ after: after ?? null, direction, limit, filter });
-    return { items: batch.events.map(storedEventDto), position: batch.position, live: batch.live };
+    const history = await this.events.identity();
+    return { items: batch.events.map(storedEventDto), position: batch.position, live: batch.live, history };
   }
 
   @Get('streams/:stream')

@@ -10,6 +10,7 @@ interface Waiter {
 export class AppliedPosition {
   private current: Position | null = null;
   private readonly waiters = new Set<Waiter>();
+  private wanted = Promise.withResolvers<void>();
 
   /** Everything up to here is in the documents (or parked, or no affair of the projection's). */
   get value(): Position | null {
@@ -34,6 +35,7 @@ export class AppliedPosition {
     const { promise, resolve } = Promise.withResolvers<void>();
     const waiter: Waiter = { position, resolve: () => resolve() };
     this.waiters.add(waiter);
+    this.wanted.resolve();
     signal?.addEventListener('abort', waiter.resolve, { once: true });
     try {
       await promise;
@@ -55,5 +57,12 @@ export class AppliedPosition {
     } finally {
       given.abort();
     }
+  }
+
+  /** Resolves when someone waits for a position. */
+  awaited(): Promise<void> {
+    if (this.waiters.size > 0) return Promise.resolve();
+    this.wanted = Promise.withResolvers<void>();
+    return this.wanted.promise;
   }
 }

@@ -108,9 +108,14 @@ export class Generation {
     if (this.checkpointIsDue()) await this.flush(write);
   }
 
+  /** True while the stored checkpoint is behind. */
+  get isUnstored(): boolean {
+    return this.persisted !== this.position;
+  }
+
   /** Stores the checkpoint, if it has moved since it was last stored. */
   async flush(write: WriteContext): Promise<void> {
-    if (this.persisted === this.position || !write.stateAt) return;
+    if (!this.isUnstored || !write.stateAt) return;
     await this.commit([], [write.stateAt(this.position)], write);
     this.markPersisted(this.position);
   }

@@ -1,7 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { eventually } from '../../../test/support/eventually.js';
 import type { CommitFault } from '../../../test/support/faulty-read-model-store.js';
-import { TransferableLeases } from '../../../test/support/transferable-leases.js';
 import { notesProjection, ProjectionFixture } from '../../../test/support/projection-fixture.js';
 
 describe('projection engine under faults', () => {
@@ -122,47 +121,5 @@ describe('projection engine under faults', () => {
     test.events.breakSubscriptions('stall');
     await engine.stop();
     expect((await engine.status())[0]?.state).toBe('stopped');
-  });
-
-  describe('with several instances', () => {
-    it('follows the holder of the lease, and takes over when the lease passes on', async () => {
-      const leases = new TransferableLeases();
-      const first = await test.started(notesProjection(), {}, leases.instance());
-      await test.note('a', '1');
-      await first.caughtUp();
-      const second = await test.started(notesProjection(), {}, leases.instance());
-      await second.caughtUp();
-      expect(await test.served(second)).toEqual({ a: ['1'] });
-      expect((await second.status())[0]?.state).toBe('waiting');
-
-      await test.note('a', '2');
-      await Promise.all([first.caughtUp(), second.caughtUp()]);
-      expect(await test.served(second)).toEqual({ a: ['1', '2'] });
-
-      leases.passOn('projection/notes');
-      await eventually('the second one runs it', async () => (await second.status())[0]?.state === 'live');
-      await test.note('a', '3');
-      await Promise.all([first.caughtUp(), second.caughtUp()]);
-      expect(await test.served(first)).toEqual({ a: ['1', '2', '3'] });
-      expect((await first.status())[0]?.state).toBe('waiting');
-    });
-
-    it('passes the fence of its lease with every commit', async () => {
-      const leases = new TransferableLeases();
-      const engine = await test.started(notesProjection(), {}, leases.instance());
-      await test.note('a', '1');
-      await engine.caughtUp();
-      expect(test.readModels.commits.length).toBeGreaterThan(1);
-      for (const { fence } of test.readModels.commits) expect(fence).toEqual({ lease: 'projection/notes', token: 1 });
-    });
-
-    it('sends operators to the instance that runs the projection', async () => {
-      const leases = new TransferableLeases();
-      const first = await test.started(notesProjection(), {}, leases.instance());
-      await first.caughtUp();
-      const second = await test.started(notesProjection(), {}, leases.instance());
-      await expect(second.rebuild('notes')).rejects.toMatchObject({ code: 'projection_runs_elsewhere' });
-      await expect(second.retryParked('notes', 'note-a')).rejects.toMatchObject({ code: 'projection_runs_elsewhere' });
-    });
   });
 });

@@ -22,9 +22,16 @@ export interface ProjectionOptions {
   readonly checkpointEveryMs: number;
   /** A subscription that has been silent for so long is looked after: are there events that it does not hand over? */
   readonly stallAfterMs: number;
-  /** While another instance runs the projection, its stored state is looked at this often. */
+  /** While another instance runs the projection, its stored state is looked at this often, */
   readonly followEveryMs: number;
-  /** For so long a replaced collection stays, for queries that have already chosen it. */
+  /** and this often while a query waits for a position. */
+  readonly followWaitedMs: number;
+  /** While others may follow, a position that was reached without any write is stored within so long. */
+  readonly storeFollowedMs: number;
+  /**
+   * For so long a replaced collection stays, for queries that have already chosen it. An instance that follows trusts
+   * what it saw for half of that, so it never reads a collection that is gone.
+   */
   readonly retireAfterMs: number;
 }
 
@@ -39,6 +46,8 @@ export const DEFAULT_PROJECTION_OPTIONS: ProjectionOptions = {
   checkpointEveryMs: 1_000,
   stallAfterMs: 5_000,
   followEveryMs: 500,
+  followWaitedMs: 25,
+  storeFollowedMs: 25,
   retireAfterMs: 2_000,
 };
 

@@ -1,5 +1,7 @@
 import { messageOf } from '../errors.js';
+import { LeaseLost } from '../leases/leases.port.js';
 import type { Lease } from '../leases/leases.port.js';
+import { StaleFence } from '../read-models/read-model-store.errors.js';
 import type { Document } from '../read-models/read-model-store.port.js';
 import { PARKED_STREAMS } from './parking.js';
 import type { ParkedStream } from './parking.js';
@@ -40,13 +42,14 @@ export class ProjectionRunner {
   /** As last seen in the store, or as this instance made it. */
   private seen: ProjectionState | undefined;
   private rebuilding: Rebuild | undefined;
+  private looking: Promise<void> | undefined;
   private running: { readonly stop: AbortController; readonly ended: Promise<void> } | undefined;
 
   constructor(
     private readonly context: ProjectionContext,
     readonly projection: Projection,
   ) {
-    this.view = new ProjectionView(projection.name);
+    this.view = new ProjectionView(projection.name, () => this.look());
   }
 
   /** Begins the loop. Resolves when what is stored has been opened once, or could not be. */
@@ -84,6 +87,7 @@ export class ProjectionRunner {
       active_version: state?.version ?? null,
       generation: state?.generation ?? null,
       state: this.rebuilding?.progress.state === 'running' ? 'rebuilding' : this.activity,
+      instance: state?.instance ?? null,
       position,
       head,
       lag_events: oldest && head !== null ? head - (position ?? 0) : 0,
@@ -112,10 +116,10 @@ export class ProjectionRunner {
     if (this.session && !this.session.signal.aborted) return await work(this.session);
     if (this.running && !this.runsElsewhere) throw new ProjectionNotReady(name);
     const lease = await this.context.leases.tryAcquire(this.leaseName);
-    if (!lease) throw new ProjectionRunsElsewhere(name);
+    if (!lease) throw new ProjectionRunsElsewhere(name, (await this.loadState())?.instance ?? null);
     const end = new AbortController();
     try {
-      const session = await this.open(lease, end.signal);
+      const session = await this.open(lease, AbortSignal.any([lease.lost, end.signal]));
       session.serve();
       return await work(session);
     } finally {
@@ -149,7 +153,7 @@ export class ProjectionRunner {
           await lease.release();
         }
       } catch (error) {
-        if (!stop.aborted) this.failed(error);
+        if (!stop.aborted) this.ended(error);
       }
       opened();
       this.activity = stop.aborted ? 'stopped' : 'waiting';
@@ -226,6 +230,7 @@ export class ProjectionRunner {
     try {
       return await this.context.leases.acquire(this.leaseName, stop);
     } finally {
+      // What it has begun to look at is not shown after the new session's documents.
       acquired.abort();
       await following;
       this.runsElsewhere = false;
@@ -233,18 +238,52 @@ export class ProjectionRunner {
   }
 
   private async followHolder(signal: AbortSignal, opened: () => void): Promise<void> {
+    const { options } = this.context;
     for (;;) {
-      await pause(this.context.options.followEveryMs, signal);
+      await pause(this.failures > 0 ? backoff(this.failures, options) : options.followWaitedMs, signal);
       if (signal.aborted) return;
       this.runsElsewhere = true;
       try {
-        const state = await this.loadState();
-        if (state && !signal.aborted) await this.show(state);
+        await this.look();
+        if (signal.aborted) return;
+        this.activity = 'following';
+        this.recovered();
       } catch (error) {
+        this.activity = 'waiting';
         this.failed(error);
       }
       opened();
+      if (this.failures === 0) await this.untilWanted(signal);
     }
+  }
+
+  /** The time between two looks: at once when someone waits for a position that has not been seen. */
+  private async untilWanted(signal: AbortSignal): Promise<void> {
+    const own = new AbortController();
+    const { followEveryMs, followWaitedMs } = this.context.options;
+    const over = pause(Math.max(0, followEveryMs - followWaitedMs), AbortSignal.any([signal, own.signal]));
+    await Promise.race([over, this.view.applied.awaited()]);
+    own.abort();
+  }
+
+  /** Shows what another instance has stored, unless this one runs the projection. Those who ask together look once. */
+  private look(): Promise<void> {
+    this.looking ??= this.lookNow().finally(() => {
+      this.looking = undefined;
+    });
+    return this.looking;
+  }
+
+  private async lookNow(): Promise<void> {
+    const lookedAt = performance.now();
+    const state = await this.loadState();
+    if (!state) return;
+    const collection = await this.context.readModels.collection<Document>({ name: state.collection });
+    if (this.session?.isServing()) return;
+    // What is replaced after the look stays for the whole of the time.
+    const trustedFor = this.context.options.retireAfterMs / 2;
+    this.view.show(collection, state.checkpoint, () => performance.now() - lookedAt < trustedFor);
+    this.seen = state;
   }
 
   private async loadState(): Promise<ProjectionState | undefined> {
@@ -252,14 +291,10 @@ export class ProjectionRunner {
     return await states.load(this.projection.name);
   }
 
-  private async show(state: ProjectionState): Promise<void> {
-    if (!this.view.isOpen || state.collection !== this.seen?.collection) {
-      const collection = await this.context.readModels.collection<Document>({ name: state.collection });
-      this.view.show(collection, state.checkpoint);
-    } else {
-      this.view.applied.value = state.checkpoint;
-    }
-    this.seen = state;
+  /** A session is over: because another instance has taken over, or because something failed. */
+  private ended(error: unknown): void {
+    if (!(error instanceof LeaseLost || error instanceof StaleFence)) return this.failed(error);
+    this.context.log.info({ projection: this.projection.name, reason: error.message }, 'projection.handed_over');
   }
 
   private failed(error: unknown): void {

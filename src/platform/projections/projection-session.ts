@@ -1,8 +1,9 @@
 import pLimit from 'p-limit';
 import { messageOf } from '../errors.js';
 import type { EventBatch } from '../event-store/event-store.port.js';
+import { isHeld } from '../leases/leases.port.js';
 import type { Lease } from '../leases/leases.port.js';
-import type { Document } from '../read-models/read-model-store.port.js';
+import type { Document, ProjectionBatch } from '../read-models/read-model-store.port.js';
 import { Generation } from './generation.js';
 import type { GenerationName, ReplayOutcome, WriteContext } from './generation.js';
 import { PARKED_STREAMS, ParkedStreams, SKIPPED_EVENTS } from './parking.js';
@@ -37,6 +38,9 @@ export class ProjectionSession {
   private readonly broken = new AbortController();
   private readonly turn = pLimit(1);
   private operation: string | undefined;
+  /** Collections that were in use until a moment ago. */
+  private readonly spared = new Set<string>();
+  private storing = false;
 
   private constructor(
     private readonly start: SessionStart,
@@ -61,24 +65,32 @@ export class ProjectionSession {
       context.log.warn({ projection: projection.name, was: stored.history, is: history }, 'projection.history_changed');
     }
     const usable = stored?.history === history ? stored : undefined;
-    const state = usable ?? firstState(start, history, await readModels.collectionNames());
+    const opening = usable ?? firstState(start, history, await readModels.collectionNames());
     // The version that is in use may have had other indexes; they are there already.
-    const { version, generation: number, collection, checkpoint } = state;
+    const { version, generation: number, collection, checkpoint } = opening;
     const indexes = version === projection.version ? { indexes: projection.indexes ?? [] } : {};
     const documents = await readModels.collection<Document>({ name: collection, ...indexes });
+    // Written before more is read: from here on no write of an earlier holder can come in between.
+    const isSealed = usable !== undefined && start.lease.fence === undefined;
+    const state = isSealed ? opening : await storeState(start, opening);
     const parked = await ParkedStreams.load(readModels, projection.name, number, collection);
     const skipped = await loadSkipped(context, projection);
     const name = { version, generation: number, collection };
     const generation = new Generation(context, projection, name, documents, parked, skipped, checkpoint);
     const session = new ProjectionSession(start, state, generation, skipped);
-    if (!usable) await session.commitState(state);
-    await session.removeLeftovers();
+    await session.openLeftovers();
     return session;
   }
 
   /** From now on queries see its documents. */
   serve(): void {
-    this.start.view.show(this.generation.collection, this.generation.position);
+    this.start.view.show(this.generation.collection, this.generation.position, () => this.isServing());
+  }
+
+  /** False as soon as another instance may run the projection. */
+  isServing(): boolean {
+    const { lease } = this.start;
+    return lease.fence === undefined || (!this.signal.aborted && isHeld(lease));
   }
 
   /** The generation in use. */
@@ -149,13 +161,29 @@ export class ProjectionSession {
       this.signal.throwIfAborted();
       await this.orBreak(() => this.generation.apply(batch, this.activeWrite()));
       this.start.view.applied.value = this.generation.position;
+      this.storeSoon();
     });
+  }
+
+  /** Other instances wait for what is stored, so a position that came without a write is stored soon all the same. */
+  private storeSoon(): void {
+    if (this.start.lease.fence === undefined || this.storing || !this.generation.isUnstored) return;
+    this.storing = true;
+    const store = async () => {
+      await pause(this.context.options.storeFollowedMs, this.signal);
+      await this.turn(async () => {
+        this.storing = false;
+        if (!this.signal.aborted) await this.orBreak(() => this.generation.flush(this.activeWrite()));
+      });
+    };
+    // What fails has broken the session, which tells of it.
+    store().catch(() => undefined);
   }
 
   /** Stores how far the documents in use are, also at the end, as long as nobody else may have taken over. */
   flush(): Promise<void> {
     return this.turn(async () => {
-      if (this.broken.signal.aborted || this.start.lease.lost.aborted) return;
+      if (this.broken.signal.aborted || !isHeld(this.start.lease)) return;
       await this.generation.settle(this.activeWrite());
       await this.generation.flush(this.activeWrite());
     });
@@ -184,6 +212,7 @@ export class ProjectionSession {
 
   async emptyGeneration(name: GenerationName): Promise<Generation> {
     const { readModels } = this.context;
+    this.start.lease.assertHeld();
     await readModels.dropCollection(name.collection);
     const indexes = this.projection.indexes ?? [];
     const documents = await readModels.collection<Document>({ name: name.collection, indexes });
@@ -195,11 +224,18 @@ export class ProjectionSession {
   async switchTo(next: Generation): Promise<void> {
     const { collection: retired } = this.current;
     const state = { ...this.current, ...next.name, checkpoint: next.position };
-    await this.orBreak(() => this.commitState(state));
+    this.current = await this.orBreak(() => storeState(this.start, state));
     this.generation = next;
     this.serve();
     this.context.log.info({ projection: this.projection.name, ...next.name, retired }, 'projection.switched');
-    void this.retire();
+    void this.retire([retired]);
+  }
+
+  /** At the beginning: what other instances may still read, because it was replaced a moment ago, is left for a while. */
+  private async openLeftovers(): Promise<void> {
+    if (this.start.lease.fence === undefined) return this.removeLeftovers();
+    const names = collectionsOf(this.projection.name, await this.context.readModels.collectionNames());
+    void this.retire(names.filter((name) => name !== this.current.collection));
   }
 
   /** Drops every collection and parked record of the projection that is not of the generation in use. */
@@ -207,12 +243,18 @@ export class ProjectionSession {
     const { readModels } = this.context;
     const { name } = this.projection;
     for (const left of collectionsOf(name, await readModels.collectionNames())) {
-      if (left !== this.current.collection) await readModels.dropCollection(left);
+      if (left === this.current.collection || this.spared.has(left)) continue;
+      // No fence goes with it, so it must be certain that no other instance has come to use this name.
+      this.start.lease.assertHeld();
+      await readModels.dropCollection(left);
     }
     const records = await readModels.collection<ParkedStream>(PARKED_STREAMS);
-    for (const { id, document } of await records.find({ where: { projection: name } })) {
-      if (document.generation !== this.current.generation) await records.delete(id);
-    }
+    const left = (await records.find({ where: { projection: name } })).filter(
+      ({ document }) => document.generation !== this.current.generation,
+    );
+    if (left.length === 0) return;
+    const beside = left.map(({ id }) => ({ collection: PARKED_STREAMS.name, id, document: null }));
+    await commit(this.start, { collection: this.current.collection, writes: [], beside });
   }
 
   /** The same at the end of an operation, whose own outcome matters more: what stays, the next session removes. */
@@ -225,9 +267,11 @@ export class ProjectionSession {
     }
   }
 
-  /** Queries that chose the old collection just before the switch get the time to finish. */
-  private async retire(): Promise<void> {
+  /** Queries that chose an old collection just before it was replaced get the time to finish, on all instances. */
+  private async retire(collections: readonly string[]): Promise<void> {
+    for (const name of collections) this.spared.add(name);
     await pause(this.context.options.retireAfterMs, this.signal);
+    for (const name of collections) this.spared.delete(name);
     if (!this.operation) await this.turn(() => this.tidyUp());
   }
 
@@ -265,32 +309,43 @@ export class ProjectionSession {
   }
 
   private activeWrite(): WriteContext {
-    return { ...this.scratchWrite, stateAt: (checkpoint) => stateWrite(this.stateAt({ ...this.current, checkpoint })) };
+    const stateAt: WriteContext['stateAt'] = (checkpoint) =>
+      stateWrite(stamped(this.context, { ...this.current, checkpoint }));
+    return { ...this.scratchWrite, stateAt };
   }
+}
 
-  private stateAt(state: ProjectionState): ProjectionState {
-    return { ...state, updated_at: new Date(this.context.clock.now()).toISOString() };
-  }
+function stamped({ clock, leases }: ProjectionContext, state: ProjectionState): ProjectionState {
+  return { ...state, instance: leases.instance ?? null, updated_at: new Date(clock.now()).toISOString() };
+}
 
-  private async commitState(state: ProjectionState): Promise<void> {
-    const current = this.stateAt(state);
-    const { fence } = this.start.lease;
-    const { collection } = current;
-    await this.context.readModels.commit({
-      collection,
-      writes: [],
-      beside: [stateWrite(current)],
-      ...(fence && { fence }),
-    });
-    this.current = current;
-  }
+async function storeState(start: SessionStart, state: ProjectionState): Promise<ProjectionState> {
+  const current = stamped(start.context, state);
+  await commit(start, { collection: current.collection, writes: [], beside: [stateWrite(current)] });
+  return current;
+}
+
+async function commit(
+  { context, lease: { fence } }: SessionStart,
+  batch: Omit<ProjectionBatch, 'fence'>,
+): Promise<void> {
+  await context.readModels.commit({ ...batch, ...(fence && { fence }) });
 }
 
 function firstState(start: SessionStart, history: string, names: readonly string[]): ProjectionState {
   const { name, version } = start.projection;
   const generation = freeGeneration(name, names);
   const collection = collectionOf(name, version, generation);
-  return { projection: name, version, generation, collection, checkpoint: null, history, updated_at: '' };
+  return {
+    projection: name,
+    version,
+    generation,
+    collection,
+    checkpoint: null,
+    history,
+    instance: null,
+    updated_at: '',
+  };
 }
 
 async function loadSkipped(context: ProjectionContext, { name, version }: Projection): Promise<Set<string>> {

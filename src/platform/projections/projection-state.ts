@@ -17,6 +17,8 @@ export interface ProjectionState {
   readonly checkpoint: Position | null;
   /** Identity of the event store that the positions belong to. */
   readonly history: string;
+  /** Instance that runs the projection; null when it is alone with its stores. */
+  readonly instance: string | null;
   readonly updated_at: string;
 }
 

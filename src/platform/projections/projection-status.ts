@@ -4,11 +4,12 @@ import type { RebuildProgress } from './rebuild.js';
 /**
  * - `catching_up`: applying events that are already stored
  * - `live`: has applied all there was at last look
- * - `waiting`: for the lease that another instance holds, or to try again after a failure
+ * - `following`: another instance runs it, and queries see what that one stores
+ * - `waiting`: for the lease, or to try again after a failure
  * - `rebuilding`: a new build is being made; queries see the old one
  * - `stopped`: not running
  */
-export type ProjectionActivity = 'catching_up' | 'live' | 'waiting' | 'rebuilding' | 'stopped';
+export type ProjectionActivity = 'catching_up' | 'live' | 'following' | 'waiting' | 'rebuilding' | 'stopped';
 
 /** What health, metrics and the command line show of a projection. */
 export interface ProjectionStatus {
@@ -19,6 +20,8 @@ export interface ProjectionStatus {
   readonly active_version: number | null;
   readonly generation: number | null;
   readonly state: ProjectionActivity;
+  /** Instance that runs it, as far as is stored; null when this one is alone with its stores. */
+  readonly instance: string | null;
   readonly position: Position | null;
   readonly head: Position | null;
   /** Positions between them; 0 when no event of the projection's lies there. */

@@ -34,8 +34,10 @@ export class ProjectionOutdated extends DormouseError {
 
 /** Another instance runs the projection; it has to be asked. */
 export class ProjectionRunsElsewhere extends DormouseError {
-  constructor(name: string) {
-    super('projection_runs_elsewhere', 409, `Another instance runs projection '${name}'. Ask that one.`);
+  /** @param instance its name, when it has been seen */
+  constructor(name: string, instance: string | null) {
+    const who = instance === null ? 'Another instance' : `Instance '${instance}'`;
+    super('projection_runs_elsewhere', 409, `${who} runs projection '${name}'. Ask that one.`, { instance });
   }
 }
 

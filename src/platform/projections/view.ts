@@ -18,41 +18,57 @@ export interface View<D extends Document> {
   waitFor(position: Position, timeoutMs: number): Promise<boolean>;
 }
 
+/** The documents that queries see, and whether they still are the ones in use. */
+interface Shown<D extends Document> {
+  readonly collection: Collection<D>;
+  readonly isCurrent: () => boolean;
+}
+
+/** How often a query is asked again because its collection may have been replaced meanwhile. */
+const READ_ATTEMPTS = 3;
+
 /** The view that its runner moves on. */
 export class ProjectionView<D extends Document> implements View<D> {
   readonly applied = new AppliedPosition();
-  private collection: Collection<D> | undefined;
+  private shown: Shown<D> | undefined;
 
-  constructor(private readonly name: string) {}
+  /** @param lookAgain shows what is in use now, after what was shown has ceased to be certain */
+  constructor(
+    private readonly name: string,
+    private readonly lookAgain: () => Promise<void>,
+  ) {}
 
   get isOpen(): boolean {
-    return this.collection !== undefined;
+    return this.shown !== undefined;
   }
 
-  /** From now on queries read this collection, which is at `position`. */
-  show(collection: Collection<D>, position: Position | null): void {
-    this.collection = collection;
+  /**
+   * From now on queries read this collection, which is at `position`.
+   * @param isCurrent false as soon as another instance may have replaced and dropped it
+   */
+  show(collection: Collection<D>, position: Position | null, isCurrent: () => boolean): void {
+    this.shown = { collection, isCurrent };
     this.applied.value = position;
   }
 
-  async get(id: string): Promise<StoredDocument<D> | undefined> {
-    return await this.active().get(id);
+  get(id: string): Promise<StoredDocument<D> | undefined> {
+    return this.read((documents) => documents.get(id));
   }
 
-  async getMany(ids: readonly string[]): Promise<readonly StoredDocument<D>[]> {
-    return await this.active().getMany(ids);
+  getMany(ids: readonly string[]): Promise<readonly StoredDocument<D>[]> {
+    return this.read((documents) => documents.getMany(ids));
   }
 
-  async find(query: DocumentQuery): Promise<readonly StoredDocument<D>[]> {
-    return await this.active().find(query);
+  find(query: DocumentQuery): Promise<readonly StoredDocument<D>[]> {
+    return this.read((documents) => documents.find(query));
   }
 
-  async count(where?: DocumentQuery['where']): Promise<number> {
-    return await this.active().count(where);
+  count(where?: DocumentQuery['where']): Promise<number> {
+    return this.read((documents) => documents.count(where));
   }
 
-  async explain(query: DocumentQuery): ReturnType<Collection<D>['explain']> {
-    return await this.active().explain(query);
+  explain(query: DocumentQuery): ReturnType<Collection<D>['explain']> {
+    return this.read((documents) => documents.explain(query));
   }
 
   position(): Position | null {
@@ -63,8 +79,21 @@ export class ProjectionView<D extends Document> implements View<D> {
     return this.applied.within(position, timeoutMs);
   }
 
-  private active(): Collection<D> {
-    if (!this.collection) throw new ProjectionNotReady(this.name);
-    return this.collection;
+  /**
+   * An answer counts when its collection was in use to the end: one that was dropped under the query would look empty.
+   */
+  private async read<T>(query: (documents: Collection<D>) => Promise<T>): Promise<T> {
+    for (let attempt = 1; attempt <= READ_ATTEMPTS; attempt++) {
+      if (this.shown && !this.shown.isCurrent()) await this.lookAgain();
+      const { shown } = this;
+      if (!shown) break;
+      try {
+        const answer = await query(shown.collection);
+        if (shown.isCurrent()) return answer;
+      } catch (error) {
+        if (shown.isCurrent() || attempt === READ_ATTEMPTS) throw error;
+      }
+    }
+    throw new ProjectionNotReady(this.name);
   }
 }

@@ -28,12 +28,12 @@ export class DeregisterWorkerHandler implements ICommandHandler<DeregisterWorker
   ) {}
 
   async execute({ workerId, awsRegion, context }: DeregisterWorkerCommand): Promise<{ position: Position | null }> {
-    return this.power.exclusively(workerId, async () => {
+    return this.power.exclusively(workerId, async (lease) => {
       const step = stepOf(context, 'deregister');
       // A command that is repeated finds the worker gone, because it did that itself.
       if (!(await this.workers.wasCarriedOut(workerId, step))) {
         await this.workers.get(workerId, awsRegion);
-        await this.power.settle(workerId, context);
+        await this.power.settle(lease, workerId, context);
       }
       const { position } = await this.workers.transact(workerId, step, (state) =>
         deregisterWorker(state, context.actor, this.clock.now()),

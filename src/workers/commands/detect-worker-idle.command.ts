@@ -6,6 +6,7 @@ import { Clock } from '../../platform/clock.js';
 import type { CommandContext } from '../../platform/commands/command-context.js';
 import { stepOf } from '../../platform/commands/command-context.js';
 import type { Position } from '../../platform/event-store/event-store.port.js';
+import type { Lease } from '../../platform/leases/leases.port.js';
 import { Leases } from '../../platform/leases/leases.port.js';
 import { LOGGER } from '../../platform/observability/logger.js';
 import { hasPendingIntent } from '../domain/cml-worker.decisions.js';
@@ -37,6 +38,17 @@ export interface IdleDetectionResult {
   readonly position: Position | null;
 }
 
+/** How a check takes turns with others. */
+export interface CheckPace {
+  /** Does what asks CML or EC2, when it is this check's turn. */
+  ask<T>(work: () => Promise<T>): Promise<T>;
+  /** Resolves when what CML said may be recorded. */
+  toRecord(): Promise<void>;
+}
+
+/** The pace of a check that somebody waits for. */
+const AT_ONCE: CheckPace = { ask: (work) => work(), toRecord: () => Promise.resolve() };
+
 /** Checks one worker's telemetry, records what it says, and pauses the worker if that is due. */
 export class DetectWorkerIdleCommand extends Command<IdleDetectionResult> {
   constructor(
@@ -46,6 +58,7 @@ export class DetectWorkerIdleCommand extends Command<IdleDetectionResult> {
     readonly context: CommandContext,
     /** When the job looks again, epoch ms; without it the plan stays as it was. */
     readonly nextCheckAt?: number,
+    readonly pace: CheckPace = AT_ONCE,
   ) {
     super();
   }
@@ -69,14 +82,15 @@ export class DetectWorkerIdleHandler implements ICommandHandler<DetectWorkerIdle
   async execute(command: DetectWorkerIdleCommand): Promise<IdleDetectionResult> {
     await this.workers.get(command.workerId, command.awsRegion);
     // One check of a worker at a time: what is new is relative to what the last check has seen.
-    return this.leases.hold(`check/${command.workerId}`, () => this.detect(command));
+    return this.leases.hold(`check/${command.workerId}`, (lease) => this.detect(lease, command));
   }
 
-  private async detect(command: DetectWorkerIdleCommand): Promise<IdleDetectionResult> {
-    const { workerId, context } = command;
-    const worker = await this.settled(workerId, context);
-    if (worker.state.status !== 'running') return this.notRunning(worker);
-    const reading = await this.readTelemetry(worker.state);
+  private async detect(lease: Lease, command: DetectWorkerIdleCommand): Promise<IdleDetectionResult> {
+    const { workerId, context, pace } = command;
+    const { worker, reading } = await pace.ask(() => this.look(workerId, context));
+    if (reading === null) return this.notRunning(worker);
+    await pace.toRecord();
+    lease.assertHeld();
     const at = this.clock.now();
     const check = this.telemetry.checkContext(worker.state, at, reading.clockSkewMs, command.nextCheckAt);
     const updated = await this.commandBus.execute(
@@ -85,14 +99,23 @@ export class DetectWorkerIdleHandler implements ICommandHandler<DetectWorkerIdle
     await this.lastCheckErrors.clear(workerId);
     this.metrics.checks.inc({ reason: updated.idle.reason });
     this.logDecision(worker.state, updated);
-    return updated.due ? this.pause(command, updated) : this.result(workerId, updated);
+    return updated.due ? pace.ask(() => this.pause(command, updated)) : resultOf(updated);
+  }
+
+  /** The worker and what its CML says; null when the worker is not running, so that there is nobody to ask. */
+  private async look(
+    workerId: string,
+    context: CommandContext,
+  ): Promise<{ worker: LoadedWorker; reading: CmlTelemetry | null }> {
+    const worker = await this.settled(workerId, context);
+    return { worker, reading: worker.state.status === 'running' ? await this.readTelemetry(worker.state) : null };
   }
 
   /** The worker, with what an earlier process left undone finished or abandoned first. */
   private async settled(workerId: string, context: CommandContext): Promise<LoadedWorker> {
     const worker = await this.workers.get(workerId);
     if (!hasPendingIntent(worker.state)) return worker;
-    await this.power.exclusively(workerId, () => this.power.settle(workerId, context));
+    await this.power.exclusively(workerId, (lease) => this.power.settle(lease, workerId, context));
     return this.workers.get(workerId);
   }
 
@@ -138,12 +161,6 @@ export class DetectWorkerIdleHandler implements ICommandHandler<DetectWorkerIdle
     };
   }
 
-  private async result(workerId: string, updated: UpdateWorkerActivityResult): Promise<IdleDetectionResult> {
-    const { state } = await this.workers.get(workerId);
-    const { idle, notActedBecause, recorded: check, position } = updated;
-    return { worker: state, idle, paused: false, notActedBecause, check, position };
-  }
-
   private notRunning({ state, position }: LoadedWorker): IdleDetectionResult {
     const settings = idleSettingsOf(this.settings);
     const notActedBecause = whyNotActed(settings, { ...state, running: false });
@@ -161,4 +178,15 @@ export class DetectWorkerIdleHandler implements ICommandHandler<DetectWorkerIdle
       'worker.checked',
     );
   }
+}
+
+/** What a check answers that has nothing to pause. */
+function resultOf({
+  worker,
+  idle,
+  notActedBecause,
+  recorded,
+  position,
+}: UpdateWorkerActivityResult): IdleDetectionResult {
+  return { worker, idle, paused: false, notActedBecause, check: recorded, position };
 }

@@ -6,18 +6,20 @@ import type { CommandContext } from '../../platform/commands/command-context.js'
 import { stepOf } from '../../platform/commands/command-context.js';
 import type { Position } from '../../platform/event-store/event-store.port.js';
 import { messageOf } from '../../platform/errors.js';
+import type { Lease } from '../../platform/leases/leases.port.js';
 import { recordActivity } from '../domain/activity-check.js';
-import { abandonPause, requestPause } from '../domain/cml-worker.decisions.js';
+import { abandonPause, isTerminated, requestPause, TERMINATED } from '../domain/cml-worker.decisions.js';
 import type { PauseAbandonedReason } from '../domain/cml-worker.events.js';
 import type { CMLWorkerState, PauseIntent } from '../domain/cml-worker.js';
 import type { TelemetryReading } from '../domain/telemetry.js';
 import { TelemetryUnavailable } from '../gateways/cml-api.port.js';
+import { Ec2Refused } from '../gateways/ec2.port.js';
 import { WorkerTelemetry } from '../gateways/worker-telemetry.js';
 import { LastCheckErrors } from '../projections/last-check-errors.js';
 import { WorkersSettings, idleSettingsOf } from '../workers-settings.js';
 import { WorkerPower } from './worker-power.js';
 import type { LoadedWorker } from './workers.repository.js';
-import { WorkersRepository } from './workers.repository.js';
+import { WorkerCommandRefused, WorkersRepository } from './workers.repository.js';
 
 export interface PauseWorkerResult {
   /** True when the worker is down now, whoever did it. */
@@ -57,11 +59,12 @@ export class PauseWorkerHandler implements ICommandHandler<PauseWorkerCommand> {
 
   async execute(command: PauseWorkerCommand): Promise<PauseWorkerResult> {
     await this.workers.get(command.workerId, command.awsRegion);
-    return this.power.exclusively(command.workerId, () => this.pause(command));
+    return this.power.exclusively(command.workerId, (lease) => this.pause(lease, command));
   }
 
-  private async pause({ workerId, awsRegion, reason, context }: PauseWorkerCommand): Promise<PauseWorkerResult> {
-    await this.power.settle(workerId, context, reason === 'manual' ? { wish: 'pause' } : {});
+  private async pause(lease: Lease, command: PauseWorkerCommand): Promise<PauseWorkerResult> {
+    const { workerId, awsRegion, reason, context } = command;
+    await this.power.settle(lease, workerId, context, reason === 'manual' ? { wish: 'pause' } : {});
     const requested = await this.workers.transact(workerId, stepOf(context, 'request pause'), (state) =>
       requestPause(state, {
         pauseId: context.commandId,
@@ -73,37 +76,43 @@ export class PauseWorkerHandler implements ICommandHandler<PauseWorkerCommand> {
     );
     const pause = pendingPause(requested.state);
     if (!pause) {
+      if (requested.repeated) await this.refuseAsBefore(workerId, context);
       const paused = isPowerDown(requested.state);
       // A command that is repeated after its pause was recorded answers as it did then.
       const changed = paused && requested.repeated && !wasPausedOutside(requested.state);
       return { paused, changed, abandonedBecause: null, position: requested.position };
     }
     if (pause.reason === 'idle_timeout') {
-      const overtaken = await this.activitySince(workerId, awsRegion, pause, context);
+      const overtaken = await this.activitySince(lease, workerId, awsRegion, pause, context);
       if (overtaken) return overtaken;
     }
     // A pause of an earlier command may be found here too, when EC2 could not be asked how it ended.
     const first = !requested.repeated && requested.events.length > 0;
-    return this.stop(workerId, pause, first, context);
+    const outcome = await this.power.carryOutPause(lease, workerId, pause, first, context);
+    return { ...outcome, changed: outcome.abandonedBecause === null };
   }
 
-  /** A resume that was asked for since the intent wins. Nothing waits between this last look and the stop. */
-  private async stop(
-    workerId: string,
-    pause: PauseIntent,
-    first: boolean,
-    context: CommandContext,
-  ): Promise<PauseWorkerResult> {
-    const { state } = await this.workers.get(workerId);
-    const resumeAsked = state.power.kind === 'pausing' && state.power.resume !== null;
-    const outcome = resumeAsked
-      ? await this.power.abandonPause(state, pause, 'resume_requested', null, context)
-      : await this.power.carryOutPause(state, pause, first, context);
-    return { ...outcome, changed: outcome.abandonedBecause === null };
+  /**
+   * A command that EC2 refused answers so again when it is repeated under its key: with the recorded reason, and without
+   * another call.
+   */
+  private async refuseAsBefore(workerId: string, context: CommandContext): Promise<void> {
+    const step = stepOf(context, `abandon ${context.commandId}`);
+    const { state, events } = await this.workers.transact(workerId, step, () => []);
+    for (const event of events) {
+      if (event.type !== 'WorkerPauseAbandoned' || event.data.reason !== 'ec2_refused') continue;
+      if (state.kind === 'registered' && isTerminated(state.status)) throw new WorkerCommandRefused(TERMINATED);
+      const code = event.data.detail ?? 'unknown';
+      throw new Ec2Refused(
+        code,
+        'the answer to this command when it came first. Use a new Idempotency-Key to try again.',
+      );
+    }
   }
 
   /** Activity that landed since the decision wins, and so does a doubt about it. */
   private async activitySince(
+    lease: Lease,
     workerId: string,
     awsRegion: string | undefined,
     pause: PauseIntent,
@@ -112,6 +121,8 @@ export class PauseWorkerHandler implements ICommandHandler<PauseWorkerCommand> {
     const worker = await this.workers.get(workerId, awsRegion);
     try {
       const reading = await this.telemetry.read(worker.state);
+      // Reading may have taken long; another instance that has settled the intent meanwhile has read anew.
+      lease.assertHeld();
       return reading.newCount === 0 ? undefined : await this.activityWins(worker, pause, reading, context);
     } catch (error) {
       if (!(error instanceof TelemetryUnavailable)) throw error;

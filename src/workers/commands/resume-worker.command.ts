@@ -43,7 +43,7 @@ export class ResumeWorkerHandler implements ICommandHandler<ResumeWorkerCommand>
     );
     const isNew = !requested.repeated && requested.events.length > 0;
     const circumstances = isNew ? { newResumeId: context.commandId } : {};
-    await this.power.exclusively(workerId, () => this.power.settle(workerId, context, circumstances));
+    await this.power.exclusively(workerId, (lease) => this.power.settle(lease, workerId, context, circumstances));
     const { state, position } = await this.workers.get(workerId);
     if (isTerminated(state.status)) throw new WorkerCommandRefused(TERMINATED);
     return { resumed: state.power.kind === 'up', waiting: hasPendingIntent(state), position };

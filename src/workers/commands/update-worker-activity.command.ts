@@ -5,10 +5,12 @@ import type { Position } from '../../platform/event-store/event-store.port.js';
 import type { CheckContext, CheckDecision } from '../domain/activity-check.js';
 import { checkDecisionOf, recordActivity } from '../domain/activity-check.js';
 import type { WorkerActivityUpdated } from '../domain/cml-worker.events.js';
+import type { RegisteredWorker } from '../domain/cml-worker.js';
 import type { TelemetryReading } from '../domain/telemetry.js';
 import { WorkersRepository } from './workers.repository.js';
 
 export interface UpdateWorkerActivityResult extends CheckDecision {
+  readonly worker: RegisteredWorker;
   readonly recorded: WorkerActivityUpdated['data'];
   readonly position: Position | null;
 }
@@ -35,11 +37,13 @@ export class UpdateWorkerActivityHandler implements ICommandHandler<UpdateWorker
     check,
     context,
   }: UpdateWorkerActivityCommand): Promise<UpdateWorkerActivityResult> {
-    const { events, position } = await this.workers.transact(workerId, context, (state) =>
+    const { state, events, position } = await this.workers.transact(workerId, context, (state) =>
       recordActivity(state, reading, check),
     );
     const [event] = events;
-    if (event?.type !== 'WorkerActivityUpdated') throw new Error(`The check of worker ${workerId} recorded nothing.`);
-    return { ...checkDecisionOf(event), recorded: event.data, position };
+    if (event?.type !== 'WorkerActivityUpdated' || state.kind !== 'registered') {
+      throw new Error(`The check of worker ${workerId} recorded nothing.`);
+    }
+    return { ...checkDecisionOf(event), worker: state, recorded: event.data, position };
   }
 }

@@ -4,7 +4,8 @@ import { Clock } from '../../platform/clock.js';
 import type { CommandContext } from '../../platform/commands/command-context.js';
 import { stepOf } from '../../platform/commands/command-context.js';
 import type { Position } from '../../platform/event-store/event-store.port.js';
-import { Leases } from '../../platform/leases/leases.port.js';
+import type { Lease } from '../../platform/leases/leases.port.js';
+import { isHeld, LeaseLost, Leases } from '../../platform/leases/leases.port.js';
 import { LOGGER } from '../../platform/observability/logger.js';
 import {
   abandonPause,
@@ -23,7 +24,7 @@ import { Ec2, Ec2Refused } from '../gateways/ec2.port.js';
 import type { PowerChange } from '../gateways/ec2.port.js';
 import { WorkersMetrics } from '../workers-metrics.js';
 import { WorkersSettings, idleSettingsOf } from '../workers-settings.js';
-import type { WorkerTransaction } from './workers.repository.js';
+import { isPausing, isResuming, wasPaused } from './power-intents.js';
 import { WorkerCommandRefused, WorkersRepository } from './workers.repository.js';
 
 /** How a pause that was carried out ended. */
@@ -46,6 +47,11 @@ export interface Circumstances {
  * Stopping and starting the instance between its intent and its outcome. Everything here runs under the worker's lease,
  * so an intent without outcome that is found here was left by a process that died, or by a call that got no answer:
  * EC2 is asked how things stand, and the pause or resume is finished or abandoned.
+ *
+ * An instance that was frozen may have lost the lease without knowing, and another one may have settled its intent. So
+ * the lease is asked, and the aggregate read anew, right before each call that changes the instance; and what EC2 said
+ * earlier is only acted on while the lease is held and the intent stands. {@link LeaseLost} leaves an intent, which the
+ * next holder settles.
  */
 @Injectable()
 export class WorkerPower {
@@ -59,26 +65,35 @@ export class WorkerPower {
     @Inject(LOGGER) private readonly log: Logger,
   ) {}
 
-  /** Nobody else stops or starts this worker meanwhile. */
-  exclusively<T>(workerId: string, work: () => Promise<T>): Promise<T> {
+  /** Nobody else stops or starts this worker meanwhile, as long as the lease is held. */
+  exclusively<T>(workerId: string, work: (lease: Lease) => Promise<T>): Promise<T> {
     return this.leases.hold(`worker/${workerId}`, work);
   }
 
   /**
-   * The middle and the end of a pause whose intent is recorded: stop the instance, record the fact.
+   * The middle and the end of a pause whose intent is recorded: stop the instance, record the fact. A resume that was
+   * asked for since the intent wins.
+   * @param lease of {@link exclusively}
    * @param first no stop was sent for this intent before: an instance that is down already was stopped by somebody else
    * @throws {Ec2Refused} the pause is abandoned @throws {Ec2Unavailable} the intent stays and is settled by the next run
    * @throws {WorkerCommandRefused} worker_terminated: the pause is abandoned
+   * @throws {LeaseLost} another instance may be at work; what is left of the intent is settled by the next run
    */
   async carryOutPause(
-    worker: RegisteredWorker,
+    lease: Lease,
+    workerId: string,
     pause: PauseIntent,
     first: boolean,
     context: CommandContext,
   ): Promise<PauseOutcome> {
+    const { state: worker } = await this.workers.get(workerId);
+    if (!isPausing(worker, pause)) throw new LeaseLost(lease.name);
+    if (worker.power.resume) return this.abandonPause(worker, pause, 'resume_requested', null, context);
     let change: PowerChange;
     try {
-      change = await this.ec2.stopInstance(worker.aws_region, worker.aws_instance_id);
+      // Asked before each attempt of the call as well: the first one of a process waits for the SDK, a throttled one is repeated.
+      lease.assertHeld();
+      change = await this.ec2.stopInstance(worker.aws_region, worker.aws_instance_id, () => lease.assertHeld());
     } catch (error) {
       if (!(error instanceof Ec2Refused)) throw error;
       await this.abandonPause(worker, pause, 'ec2_refused', error.ec2Code, context);
@@ -88,7 +103,7 @@ export class WorkerPower {
     }
     return first && isDown(change.previousStatus)
       ? this.leaveToOthers(worker, pause, change.status, context)
-      : this.confirmPause(worker, pause, change.status, context);
+      : this.confirmStopped(lease, worker, pause, change.status, context);
   }
 
   /** Gives a pause up; the instance was not touched. */
@@ -134,30 +149,37 @@ export class WorkerPower {
 
   /**
    * Finishes or abandons what an earlier process left undone; returns at once when there is nothing.
-   * @param circumstances what the caller knows of it
-   * @throws {Ec2Refused} @throws {Ec2Unavailable}
+   * @param lease of {@link exclusively} @param circumstances what the caller knows of it
+   * @throws {Ec2Refused} @throws {Ec2Unavailable} @throws {LeaseLost}
    */
-  async settle(workerId: string, context: CommandContext, circumstances: Circumstances = {}): Promise<void> {
+  async settle(
+    lease: Lease,
+    workerId: string,
+    context: CommandContext,
+    circumstances: Circumstances = {},
+  ): Promise<void> {
     // A pause may be settled into a resume that waits behind it: two steps at most.
     for (let step = 1; step <= 2; step++) {
       const { state } = await this.workers.get(workerId);
       if (!hasPendingIntent(state)) return;
       const settled =
         state.power.kind === 'pausing'
-          ? await this.settlePause(state, state.power.pause, state.power.resume, context)
+          ? await this.settlePause(lease, state, state.power.pause, state.power.resume, context)
           : state.power.kind === 'resuming' &&
-            (await this.settleResume(state, state.power.resume, context, circumstances));
+            (await this.settleResume(lease, state, state.power.resume, context, circumstances));
       if (!settled) return;
     }
   }
 
   private async settlePause(
+    lease: Lease,
     worker: RegisteredWorker,
     pause: PauseIntent,
     resume: ResumeIntent | null,
     context: CommandContext,
   ): Promise<boolean> {
     const status = await this.statusOf(worker);
+    lease.assertHeld();
     switch (status) {
       case 'stopped':
       case 'stopping':
@@ -175,7 +197,7 @@ export class WorkerPower {
         // What an auto-pause was decided on is old by now: the next check decides afresh, on fresh telemetry.
         else if (pause.reason === 'idle_timeout')
           await this.abandonPause(worker, pause, 'decided_afresh', null, context);
-        else await this.carryOutPause(worker, pause, false, context);
+        else await this.carryOutPause(lease, worker.worker_id, pause, false, context);
         return true;
       case 'unknown':
         this.log.warn({ worker_id: worker.worker_id, pause_id: pause.pause_id }, 'worker.pause_unsettled');
@@ -184,6 +206,7 @@ export class WorkerPower {
   }
 
   private async settleResume(
+    lease: Lease,
     worker: RegisteredWorker,
     resume: ResumeIntent,
     context: CommandContext,
@@ -191,6 +214,7 @@ export class WorkerPower {
   ): Promise<boolean> {
     const first = resume.resume_id === newResumeId;
     const status = await this.statusOf(worker);
+    lease.assertHeld();
     if (wish === 'pause' && (status === 'stopped' || status === 'stopping')) {
       await this.abandonResume(worker, resume, 'pause_requested', null, context);
       return true;
@@ -204,7 +228,7 @@ export class WorkerPower {
           : this.confirmResume(worker, resume, status, context));
         return true;
       case 'stopped':
-        await this.carryOutResume(worker, resume, first, context);
+        await this.carryOutResume(lease, worker.worker_id, resume, first, context);
         return true;
       case 'terminated':
       case 'shutting-down':
@@ -220,21 +244,25 @@ export class WorkerPower {
   }
 
   private async carryOutResume(
-    worker: RegisteredWorker,
+    lease: Lease,
+    workerId: string,
     resume: ResumeIntent,
     first: boolean,
     context: CommandContext,
   ): Promise<void> {
+    const { state: worker } = await this.workers.get(workerId);
+    if (!isResuming(worker, resume)) throw new LeaseLost(lease.name);
     let change: PowerChange;
     try {
-      change = await this.ec2.startInstance(worker.aws_region, worker.aws_instance_id);
+      lease.assertHeld();
+      change = await this.ec2.startInstance(worker.aws_region, worker.aws_instance_id, () => lease.assertHeld());
     } catch (error) {
       if (error instanceof Ec2Refused) await this.abandonResume(worker, resume, 'ec2_refused', error.ec2Code, context);
       throw error;
     }
     await (first && isUp(change.previousStatus)
       ? this.abandonAlreadyUp(worker, resume, change.status, context)
-      : this.confirmResume(worker, resume, change.status, context));
+      : this.confirmResume(worker, resume, change.status, context, isHeld(lease)));
   }
 
   /** The instance was up before our start: not our resume, but one from outside. */
@@ -251,35 +279,59 @@ export class WorkerPower {
     this.noteResumeAbandoned(worker, resume, 'already_up', null);
   }
 
-  private async confirmPause(
+  /**
+   * Our stop was answered. It is recorded even when the intent is gone, because a stop without its event must not exist;
+   * but when the lease is gone as well, it was another instance that settled the intent, and what it recorded stands.
+   */
+  private async confirmStopped(
+    lease: Lease,
     worker: RegisteredWorker,
     pause: PauseIntent,
     status: WorkerStatus,
     context: CommandContext,
   ): Promise<PauseOutcome> {
-    const { worker_id } = worker;
-    const { position } = await this.workers.transact(worker_id, stepOf(context, `confirm ${pause.pause_id}`), (state) =>
-      confirmPause(state, pause, status, this.clock.now()),
-    );
-    const { reason, requested_by: paused_by, idle_duration_minutes } = pause;
-    this.metrics.pauses.inc({ reason });
-    this.log.info({ worker_id, name: worker.name, reason, paused_by, idle_duration_minutes }, 'worker.paused');
-    return { paused: true, abandonedBecause: null, position };
+    const outcome = await this.confirmPause(worker, pause, status, context, isHeld(lease));
+    if (!outcome.paused) throw new LeaseLost(lease.name);
+    return outcome;
   }
 
+  /** @param evenWithoutIntent false: only while the intent stands, for what another instance may have settled meanwhile */
+  private async confirmPause(
+    worker: RegisteredWorker,
+    pause: PauseIntent,
+    status: WorkerStatus,
+    context: CommandContext,
+    evenWithoutIntent = false,
+  ): Promise<PauseOutcome> {
+    const { worker_id } = worker;
+    const step = stepOf(context, `confirm ${pause.pause_id}`);
+    const { state, events, position } = await this.workers.transact(worker_id, step, (current) =>
+      evenWithoutIntent || isPausing(current, pause) ? confirmPause(current, pause, status, this.clock.now()) : [],
+    );
+    if (events.length > 0) {
+      const { reason, requested_by: paused_by, idle_duration_minutes } = pause;
+      this.metrics.pauses.inc({ reason });
+      this.log.info({ worker_id, name: worker.name, reason, paused_by, idle_duration_minutes }, 'worker.paused');
+    }
+    return { paused: events.length > 0 || wasPaused(state), abandonedBecause: null, position };
+  }
+
+  /** @param evenWithoutIntent as for {@link confirmPause} */
   private async confirmResume(
     worker: RegisteredWorker,
     resume: ResumeIntent,
     status: WorkerStatus,
     context: CommandContext,
-  ): Promise<WorkerTransaction> {
+    evenWithoutIntent = false,
+  ): Promise<void> {
     const { worker_id } = worker;
-    const done = await this.workers.transact(worker_id, stepOf(context, `confirm ${resume.resume_id}`), (state) =>
-      confirmResume(state, resume, status, this.clock.now()),
+    const step = stepOf(context, `confirm ${resume.resume_id}`);
+    const { events } = await this.workers.transact(worker_id, step, (current) =>
+      evenWithoutIntent || isResuming(current, resume) ? confirmResume(current, resume, status, this.clock.now()) : [],
     );
+    if (events.length === 0) return;
     this.metrics.resumes.inc({ reason: resume.reason });
     this.log.info({ worker_id, name: worker.name, resumed_by: resume.requested_by }, 'worker.resumed');
-    return done;
   }
 
   private async abandonResume(

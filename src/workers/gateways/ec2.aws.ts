@@ -1,5 +1,5 @@
 import { LRUCache } from 'lru-cache';
-import { messageOf } from '../../platform/errors.js';
+import { DormouseError, messageOf } from '../../platform/errors.js';
 import type { WorkerStatus } from '../domain/worker-status.js';
 import { workerStatusOf } from '../domain/worker-status.js';
 import { Ec2, Ec2Refused, Ec2Unavailable } from './ec2.port.js';
@@ -76,17 +76,19 @@ export class AwsEc2 extends Ec2 {
     return found;
   }
 
-  async stopInstance(region: string, instanceId: string): Promise<PowerChange> {
+  async stopInstance(region: string, instanceId: string, assertAllowed?: () => void): Promise<PowerChange> {
     return this.call(region, async (sdk, { changing }, abortSignal) => {
       const command = new sdk.StopInstancesCommand({ InstanceIds: [instanceId] });
+      if (assertAllowed) command.middlewareStack.add(asking(assertAllowed), BEFORE_EACH_ATTEMPT);
       const { StoppingInstances } = await changing.send(command, { abortSignal });
       return powerChangeOf(instanceId, StoppingInstances, ['stopping', 'stopped']);
     });
   }
 
-  async startInstance(region: string, instanceId: string): Promise<PowerChange> {
+  async startInstance(region: string, instanceId: string, assertAllowed?: () => void): Promise<PowerChange> {
     return this.call(region, async (sdk, { changing }, abortSignal) => {
       const command = new sdk.StartInstancesCommand({ InstanceIds: [instanceId] });
+      if (assertAllowed) command.middlewareStack.add(asking(assertAllowed), BEFORE_EACH_ATTEMPT);
       const { StartingInstances } = await changing.send(command, { abortSignal });
       return powerChangeOf(instanceId, StartingInstances, ['pending', 'running']);
     });
@@ -129,6 +131,21 @@ export class AwsEc2 extends Ec2 {
     this.regions.set(region, clients);
     return clients;
   }
+}
+
+/** The last step before the wire, inside of the SDK's retries. */
+const BEFORE_EACH_ATTEMPT = { step: 'finalizeRequest', priority: 'low', name: 'assertAllowed' } as const;
+
+/**
+ * Calls `assertAllowed` before each attempt, repeats of a throttled one included: between two of them a process may have
+ * been frozen for longer than it holds its lease.
+ */
+function asking(assertAllowed: () => void) {
+  return <A, R>(next: (args: A) => Promise<R>): ((args: A) => Promise<R>) =>
+    (args) => {
+      assertAllowed();
+      return next(args);
+    };
 }
 
 /**
@@ -181,8 +198,8 @@ const THROTTLING = /Throttl|RequestLimitExceeded|SlowDown/;
 const CERTAIN_IN_SPITE_OF_5XX = new Set(['InsufficientInstanceCapacity', 'InsufficientHostCapacity']);
 
 /** What an error of the SDK means for the caller: EC2 said no, or nobody knows. */
-function explain(sdk: Sdk, error: unknown): Ec2Refused | Ec2Unavailable {
-  if (error instanceof Ec2Unavailable) return error;
+function explain(sdk: Sdk, error: unknown): DormouseError {
+  if (error instanceof DormouseError) return error;
   const code = codeOf(error);
   if (code === 'CredentialsProviderError') {
     const advice = 'set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, AWS_PROFILE, or give the host a role';

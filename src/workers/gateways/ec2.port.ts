@@ -11,13 +11,14 @@ export abstract class Ec2 {
 
   /**
    * Asks EC2 to stop the instance, once: repeated only when EC2 throttled the call and so did nothing.
+   * @param assertAllowed called right before each attempt goes out; what it throws ends the call, nothing being sent
    * @returns the state EC2 says the instance is in now, `stopping` or `stopped`, and the one it was in before
    * @throws {Ec2Refused} EC2 said no @throws {Ec2Unavailable} it may or may not have been done
    */
-  abstract stopInstance(region: string, instanceId: string): Promise<PowerChange>;
+  abstract stopInstance(region: string, instanceId: string, assertAllowed?: () => void): Promise<PowerChange>;
 
   /** Asks EC2 to start the instance; as {@link stopInstance}, with `pending` or `running`. */
-  abstract startInstance(region: string, instanceId: string): Promise<PowerChange>;
+  abstract startInstance(region: string, instanceId: string, assertAllowed?: () => void): Promise<PowerChange>;
 
   abstract close(): void;
 }

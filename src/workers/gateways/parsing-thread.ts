@@ -2,7 +2,7 @@ import { Worker } from 'node:worker_threads';
 import type { TelemetryReading } from '../domain/telemetry.js';
 import type { TelemetryQuestion } from './cml-api.port.js';
 import { NotAnArray } from './json-array-reader.js';
-import type { FromParser, ToParser } from './telemetry-parser.protocol.js';
+import type { Block, FromParser, ToParser } from './telemetry-parser.protocol.js';
 
 /** The parsing thread ended under an answer: out of memory, stuck, or a defect. The next answer starts another. */
 export class ParserCrashed extends Error {
@@ -26,7 +26,7 @@ export interface ThreadAnswer {
   /** Rejects with {@link NotAnArray} or {@link ParserCrashed}. */
   readonly result: Promise<TelemetryReading>;
   /** Hands over the block, which can no longer be used here. Done when the thread has room for another. */
-  push(block: ArrayBuffer): Promise<void>;
+  push(block: Block): Promise<void>;
   end(): void;
   /** Drops the answer; its result never comes. */
   cancel(): void;
@@ -39,6 +39,9 @@ interface Waiting {
 
 /** Heap of the thread, MiB. It needs a fraction; an answer that needs more than this ends the thread, not the service. */
 const HEAP_MIB = 256;
+
+/** Size of a block: what is parsed in one go, in a few milliseconds. */
+export const BLOCK_BYTES = 1024 * 1024;
 
 /** So many blocks may wait in the thread's queue, of all answers together: it bounds their memory. */
 const MAX_UNREAD = 8;
@@ -54,17 +57,24 @@ export class ParsingThread {
   /** Blocks and ends that the thread has not taken yet. */
   private unread = 0;
   private waitingForRoom: (() => void)[] = [];
+  /** Blocks to be used again: new ones for every answer would have the garbage collector run all the time. */
+  private spare: ArrayBuffer[] = [];
   private idleTimer: NodeJS.Timeout | undefined;
   private patienceTimer: NodeJS.Timeout | undefined;
 
   constructor(private readonly options: ParsingThreadOptions) {}
 
-  /** Reads a whole answer, which can no longer be used here. @throws {NotAnArray} @throws {ParserCrashed} */
-  async read(question: TelemetryQuestion, block: ArrayBuffer): Promise<TelemetryReading> {
+  /** Reads an answer that fits in one block, which can no longer be used here. @throws {NotAnArray} @throws {ParserCrashed} */
+  async read(question: TelemetryQuestion, block: Block): Promise<TelemetryReading> {
     const worker = this.running();
     const { id, result } = this.expect();
-    await this.hand(worker, { type: 'whole', id, question, block }, [block]);
+    await this.hand(worker, { type: 'whole', id, question, ...block }, [block.block]);
     return result;
+  }
+
+  /** Memory of {@link BLOCK_BYTES} for a part of an answer, its content undefined. */
+  takeBlock(): ArrayBuffer {
+    return this.spare.pop() ?? new ArrayBuffer(BLOCK_BYTES);
   }
 
   /** Opens an answer in the thread. */
@@ -74,7 +84,7 @@ export class ParsingThread {
     post(worker, { type: 'begin', id, question });
     return {
       result,
-      push: (block) => this.hand(worker, { type: 'block', id, block }, [block]),
+      push: (block) => this.hand(worker, { type: 'block', id, ...block }, [block.block]),
       end: () => void this.hand(worker, { type: 'end', id }, []),
       cancel: () => {
         post(worker, { type: 'cancel', id });
@@ -123,6 +133,7 @@ export class ParsingThread {
   private receive(worker: Worker, message: FromParser): void {
     if (worker !== this.worker) return;
     if (message.type === 'taken') {
+      if (message.block !== null && this.spare.length < MAX_UNREAD) this.spare.push(message.block);
       this.unread -= 1;
       this.bePatient();
       if (this.unread < MAX_UNREAD) this.letIn();
@@ -173,6 +184,7 @@ export class ParsingThread {
     if (this.worker !== worker) return;
     this.worker = null;
     this.unread = 0;
+    this.spare = [];
     clearTimeout(this.idleTimer);
     clearTimeout(this.patienceTimer);
     for (const waiting of this.waiting.values()) waiting.reject(reason);

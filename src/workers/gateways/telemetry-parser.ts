@@ -2,14 +2,11 @@ import type { TelemetryReading } from '../domain/telemetry.js';
 import { TelemetryReader, readTelemetry } from '../domain/telemetry-filter.js';
 import type { TelemetryQuestion } from './cml-api.port.js';
 import { JsonArrayReader, parseJsonArray } from './json-array-reader.js';
-import { ParsingThread } from './parsing-thread.js';
+import { BLOCK_BYTES, ParsingThread } from './parsing-thread.js';
 import type { ThreadAnswer } from './parsing-thread.js';
 
 /** Answers up to here are parsed where they arrive, in less time than it takes to hand them on. */
 const HERE_BYTES = 64 * 1024;
-
-/** Answers up to here are parsed as a whole, in a few milliseconds; larger ones block by block, each of this size. */
-const WHOLE_BYTES = 1024 * 1024;
 
 /** Run from its TypeScript source, as tests do, there is no compiled file that a thread could start from. */
 const THREAD_FILE = import.meta.url.endsWith('.js') ? new URL('./telemetry-parser.worker.js', import.meta.url) : null;
@@ -51,7 +48,7 @@ export class TelemetryParser {
   }
 }
 
-/** Collects an answer as long as it can be parsed as a whole, and hands it on when it turns out to be larger. */
+/** Collects an answer as long as it may be parsed here as a whole, and hands it on when it turns out to be larger. */
 class SmallAnswer implements IncomingAnswer {
   private chunks: Uint8Array[] = [];
   private bytes = 0;
@@ -67,17 +64,15 @@ class SmallAnswer implements IncomingAnswer {
     if (this.large !== null) return this.large.push(chunk);
     this.chunks.push(chunk);
     this.bytes += chunk.length;
-    if (this.bytes <= WHOLE_BYTES) return;
+    if (this.bytes <= HERE_BYTES) return;
     const { question, thread } = this;
-    this.large = thread === null ? new AnswerHere(question) : new AnswerInThread(thread.begin(question));
-    return this.large.push(this.collected());
+    this.large = thread === null ? new AnswerHere(question) : new AnswerInThread(question, thread);
+    return this.handOn(this.large);
   }
 
   end(): TelemetryReading | Promise<TelemetryReading> {
     if (this.large !== null) return this.large.end();
-    const { question, thread } = this;
-    if (thread === null || this.bytes <= HERE_BYTES) return readTelemetry(parseJsonArray(this.collected()), question);
-    return thread.read(question, this.collected().buffer);
+    return readTelemetry(parseJsonArray(Buffer.concat(this.chunks, this.bytes)), this.question);
   }
 
   cancel(): void {
@@ -85,11 +80,10 @@ class SmallAnswer implements IncomingAnswer {
     this.large?.cancel();
   }
 
-  /** In memory of its own when it is more than {@link HERE_BYTES}: Node's pool has no pieces as large. */
-  private collected(): Buffer<ArrayBuffer> {
-    const whole = Buffer.concat(this.chunks, this.bytes);
+  private async handOn(large: IncomingAnswer): Promise<void> {
+    const chunks = this.chunks;
     this.chunks = [];
-    return whole;
+    for (const chunk of chunks) await large.push(chunk);
   }
 }
 
@@ -118,37 +112,55 @@ class AnswerHere implements IncomingAnswer {
   }
 }
 
-/** Sends a large answer to the parsing thread, in blocks of its own: a chunk's memory still belongs to the connection. */
+/**
+ * Sends a large answer to the parsing thread, in blocks of its own: a chunk's memory still belongs to the connection. One
+ * that fits in a block is parsed as a whole.
+ */
 class AnswerInThread implements IncomingAnswer {
-  private block = new Uint8Array(WHOLE_BYTES);
-  private filled = 0;
+  private block: ArrayBuffer;
+  private bytes = 0;
+  private parts: ThreadAnswer | null = null;
 
-  constructor(private readonly answer: ThreadAnswer) {}
+  constructor(
+    private readonly question: TelemetryQuestion,
+    private readonly thread: ParsingThread,
+  ) {
+    this.block = thread.takeBlock();
+  }
 
-  async push(chunk: Uint8Array): Promise<void> {
-    for (let from = 0; from < chunk.length;) {
-      const part = chunk.subarray(from, from + this.block.length - this.filled);
-      this.block.set(part, this.filled);
-      this.filled += part.length;
-      from += part.length;
-      if (this.filled === this.block.length) await this.flush();
-    }
+  push(chunk: Uint8Array): void | Promise<void> {
+    if (this.bytes + chunk.length > BLOCK_BYTES) return this.pushInParts(chunk);
+    new Uint8Array(this.block).set(chunk, this.bytes);
+    this.bytes += chunk.length;
   }
 
   async end(): Promise<TelemetryReading> {
-    await this.flush();
-    this.answer.end();
-    return this.answer.result;
+    const { block, bytes, parts } = this;
+    if (parts === null) return this.thread.read(this.question, { block, bytes });
+    await parts.push({ block, bytes });
+    parts.end();
+    return parts.result;
   }
 
   cancel(): void {
-    this.answer.cancel();
+    this.parts?.cancel();
   }
 
-  private flush(): Promise<void> {
-    const full = this.block.buffer.transfer(this.filled);
-    this.block = new Uint8Array(WHOLE_BYTES);
-    this.filled = 0;
-    return this.answer.push(full);
+  private async pushInParts(chunk: Uint8Array): Promise<void> {
+    this.parts ??= this.thread.begin(this.question);
+    for (let from = 0; from < chunk.length;) {
+      const part = chunk.subarray(from, from + BLOCK_BYTES - this.bytes);
+      new Uint8Array(this.block).set(part, this.bytes);
+      this.bytes += part.length;
+      from += part.length;
+      if (this.bytes === BLOCK_BYTES) await this.flush(this.parts);
+    }
+  }
+
+  private flush(parts: ThreadAnswer): Promise<void> {
+    const { block, bytes } = this;
+    this.block = this.thread.takeBlock();
+    this.bytes = 0;
+    return parts.push({ block, bytes });
   }
 }

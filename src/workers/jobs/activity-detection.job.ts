@@ -1,6 +1,5 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { CommandBus } from '@nestjs/cqrs';
-import pLimit from 'p-limit';
 import type { Logger } from 'pino';
 import { stepOf } from '../../platform/commands/command-context.js';
 import { DormouseError, messageOf } from '../../platform/errors.js';
@@ -12,10 +11,17 @@ import { WorkerPower } from '../commands/worker-power.js';
 import type { DocumentQuery } from '../../platform/read-models/read-model-store.port.js';
 import { WorkerViews } from '../queries/worker-views.js';
 import { WorkersSettings } from '../workers-settings.js';
+import { RunPace } from './run-pace.js';
 
 const PAGE = 500;
 
 type Summary = Record<'checked' | 'idle' | 'auto_paused' | 'skipped' | 'errors', number>;
+
+/** A run under way. */
+interface Pass extends JobRun {
+  readonly summary: Summary;
+  readonly pace: RunPace;
+}
 
 /** DetectWorkerIdle for every running worker whose detection is on (source document: ActivityDetectionJob). */
 @Injectable()
@@ -36,10 +42,11 @@ export class ActivityDetectionJob implements Job {
 
   async run(run: JobRun): Promise<JobSummary> {
     const summary: Summary = { checked: 0, idle: 0, auto_paused: 0, skipped: 0, errors: 0 };
+    const pass = { ...run, summary, pace: new RunPace(this.settings.WORKER_DETECTION_CONCURRENCY, run.signal) };
     const registered = await this.views.workers.count();
-    await this.forEachWorker({ power_change_pending: true }, run, summary, (id) => this.settle(id, run));
+    await this.forEachWorker({ power_change_pending: true }, pass, (id) => this.settle(id, pass));
     const candidates = { status: 'running', is_idle_detection_enabled: true };
-    const due = await this.forEachWorker(candidates, run, summary, (id) => this.check(id, run, summary));
+    const due = await this.forEachWorker(candidates, pass, (id) => this.check(id, pass));
     return { ...summary, skipped: summary.skipped + Math.max(0, registered - due) };
   }
 
@@ -49,17 +56,17 @@ export class ActivityDetectionJob implements Job {
    */
   private async forEachWorker(
     where: NonNullable<DocumentQuery['where']>,
-    { signal }: JobRun,
-    summary: Summary,
+    pass: Pass,
     work: (workerId: string) => Promise<void>,
   ): Promise<number> {
-    const limit = pLimit(this.settings.WORKER_DETECTION_CONCURRENCY);
     let found = 0;
     for (let after: { id: string } | undefined; ;) {
-      signal.throwIfAborted();
+      pass.signal.throwIfAborted();
       const page = await this.views.workers.find({ where, limit: PAGE, ...(after ? { after } : {}) });
       found += page.length;
-      const done = await Promise.allSettled(page.map(({ id }) => limit(() => this.one(id, signal, summary, work))));
+      const done = await Promise.allSettled(
+        page.map(({ id }) => pass.pace.admit(() => this.one(id, pass, () => work(id)))),
+      );
       for (const outcome of done) if (outcome.status === 'rejected') throw outcome.reason;
       const last = page[page.length - 1];
       if (!last || page.length < PAGE) return found;
@@ -67,15 +74,10 @@ export class ActivityDetectionJob implements Job {
     }
   }
 
-  private async one(
-    workerId: string,
-    signal: AbortSignal,
-    summary: Summary,
-    work: (workerId: string) => Promise<void>,
-  ): Promise<void> {
+  private async one(workerId: string, { signal, summary }: Pass, work: () => Promise<void>): Promise<void> {
     signal.throwIfAborted();
     try {
-      await work(workerId);
+      await work();
     } catch (error) {
       if (!isOfOneWorker(error)) throw error;
       summary.errors++;
@@ -84,13 +86,13 @@ export class ActivityDetectionJob implements Job {
   }
 
   /** A pause or resume that an earlier process left undone is settled by whichever job runs first. */
-  private async settle(workerId: string, { context }: JobRun): Promise<void> {
+  private async settle(workerId: string, { context, pace }: Pass): Promise<void> {
     const step = stepOf(context, `settle ${workerId}`);
-    await this.power.exclusively(workerId, () => this.power.settle(workerId, step));
+    await pace.ask(() => this.power.exclusively(workerId, (lease) => this.power.settle(lease, workerId, step)));
   }
 
-  private async check(workerId: string, { context, nextRunAt }: JobRun, summary: Summary): Promise<void> {
-    const command = new DetectWorkerIdleCommand(workerId, undefined, stepOf(context, workerId), nextRunAt);
+  private async check(workerId: string, { context, nextRunAt, summary, pace }: Pass): Promise<void> {
+    const command = new DetectWorkerIdleCommand(workerId, undefined, stepOf(context, workerId), nextRunAt, pace);
     const result: IdleDetectionResult = await this.commandBus.execute(command);
     if (!result.check) summary.skipped++;
     else summary.checked++;

@@ -122,7 +122,7 @@ export class WorkerStatusSyncJob implements Job {
 
   private async settle({ worker_id }: WorkerDocument, { context }: JobRun, counts: Counts): Promise<void> {
     const step = stepOf(context, worker_id);
-    await this.power.exclusively(worker_id, () => this.power.settle(worker_id, step));
+    await this.power.exclusively(worker_id, (lease) => this.power.settle(lease, worker_id, step));
     counts.settled++;
   }
 
