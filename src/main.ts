@@ -12,6 +12,10 @@ export async function runService(environment: NodeJS.ProcessEnv): Promise<void> 
 }
 
 async function serve(environment: NodeJS.ProcessEnv): Promise<void> {
+  // As the first process of a container this one has no default reaction to SIGTERM; and a start can take a while.
+  const cancelled = (): never => process.exit(0);
+  process.once('SIGTERM', cancelled);
+  process.once('SIGINT', cancelled);
   const service = await Service.start({ environment });
   const stop = (signal: NodeJS.Signals): void => {
     service.log.info({ signal }, 'service.stopping');
@@ -27,8 +31,7 @@ async function serve(environment: NodeJS.ProcessEnv): Promise<void> {
       },
     );
   };
-  process.once('SIGTERM', stop);
-  process.once('SIGINT', stop);
+  for (const signal of ['SIGTERM', 'SIGINT'] as const) process.off(signal, cancelled).once(signal, stop);
   try {
     await service.listen();
   } catch (error) {

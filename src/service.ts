@@ -18,10 +18,17 @@ import { Metrics } from './platform/observability/metrics.js';
 import { Readiness } from './platform/operations/readiness.js';
 import type { Platform } from './platform/platform.js';
 import { closePlatform, openPlatform } from './platform/platform.js';
+import { pause } from './platform/projections/pause.js';
 import { ProjectionEngine } from './platform/projections/projection-engine.js';
 
 /** What is in flight when the service is told to stop has so long to end by itself. */
 const FINISH_WITHIN_MS = 5_000;
+
+/** So long the start waits for the read models to be opened; what takes longer goes on behind the open door. */
+const OPEN_WITHIN_MS = 1_000;
+
+/** While a store is away at start, it is asked again after so long. */
+const LOOK_AGAIN_MS = 1_000;
 
 export interface ServiceOptions {
   readonly environment: NodeJS.ProcessEnv;
@@ -39,6 +46,7 @@ export interface ServiceOptions {
  */
 export class Service {
   private stopping: Promise<void> | undefined;
+  private readonly ending = new AbortController();
 
   private constructor(
     readonly app: NestFastifyApplication,
@@ -51,13 +59,13 @@ export class Service {
     checkSettings(AppModule.settings, environment);
     const settings = loadSettings(PlatformSettings, environment);
     refuseOpenDoor(settings);
-    refuseMissingAdapters(settings);
     const log = options.log ?? (await createLogger(settings.LOG_LEVEL, process.stdout.isTTY));
-    const platform = openPlatform(settings, environment, log, options.clock);
+    const platform = await openPlatform(settings, environment, log, options.clock);
     try {
       const app = await createApp(platform);
       const service = new Service(app, platform);
-      await app.get(ProjectionEngine).start();
+      // A store that is away must not keep the door shut: health has to be able to say so.
+      await Promise.race([app.get(ProjectionEngine).start(), delay(OPEN_WITHIN_MS, undefined, { ref: false })]);
       void service.followCatchUp();
       if (options.schedule ?? true) app.get(JobScheduler).start();
       return service;
@@ -101,6 +109,7 @@ export class Service {
   }
 
   private async shutDown(): Promise<void> {
+    this.ending.abort(new DormouseError('shutting_down', 503, 'The service is stopping.'));
     this.app.get(Readiness).drain();
     const finished = Promise.all([this.app.get(JobScheduler).stop(), this.intakeEnded()]);
     await Promise.race([finished, delay(FINISH_WITHIN_MS, undefined, { ref: false })]);
@@ -122,14 +131,22 @@ export class Service {
     await ended;
   }
 
-  /** Ready once the read models have reached what was stored at start. */
+  /** Ready once the read models have reached what was stored at start. A store that is away is waited for. */
   private async followCatchUp(): Promise<void> {
-    try {
-      await this.app.get(ProjectionEngine).caughtUp();
-      this.app.get(Readiness).opened();
-      this.log.info({ since_start_ms: Math.round(performance.now()) }, 'service.ready');
-    } catch (error) {
-      if (!this.stopping) this.log.error({ error: messageOf(error) }, 'service.catch_up_failed');
+    const { signal } = this.ending;
+    for (let failed = ''; !signal.aborted;) {
+      try {
+        await this.app.get(ProjectionEngine).caughtUp(signal);
+        this.app.get(Readiness).opened();
+        this.log.info({ since_start_ms: Math.round(performance.now()) }, 'service.ready');
+        return;
+      } catch (error) {
+        if (signal.aborted) return;
+        // Once for each reason: who reads the log of a long outage wants to see what changes.
+        if (messageOf(error) !== failed) this.log.warn({ error: messageOf(error) }, 'service.waiting_for_stores');
+        failed = messageOf(error);
+        await pause(LOOK_AGAIN_MS, signal);
+      }
     }
   }
 }
@@ -153,14 +170,4 @@ function refuseOpenDoor({ HOST, ALLOW_UNAUTHENTICATED }: PlatformSettings): void
   throw new SettingsError([
     `HOST='${HOST}': callers are not authenticated, so only a loopback address is accepted. Put a proxy that authenticates in front and set ALLOW_UNAUTHENTICATED=true to listen elsewhere.`,
   ]);
-}
-
-function refuseMissingAdapters(settings: PlatformSettings): void {
-  const missing = (['EVENTSTORE_CONNECTION_STRING', 'MONGODB_URI'] as const).filter((name) => settings[name] !== null);
-  if (missing.length === 0) return;
-  throw new SettingsError(
-    missing.map(
-      (name) => `${name}: this version has the embedded stores only; unset it. Nothing was written anywhere.`,
-    ),
-  );
 }

@@ -50,6 +50,9 @@ export function header(
     ...(plan.takenPort === null ? [] : [`            port ${plan.takenPort} is taken, so this is another one`]),
     `  lab       ${lab.ec2_endpoint}/_lab`,
     `  data      ${plan.dataDirectory}${plan.temporary ? '  (temporary, removed at the end)' : ''}`,
+    ...(plan.sharedStores.length === 0
+      ? []
+      : [`  stores    ${plan.sharedStores.join(', ')}: what is written there stays`]),
     `  log       ${files.log}`,
     `  settings  ${settingsText()}`,
     '',

@@ -35,6 +35,8 @@ export interface DemoPlan {
   readonly dataDirectory: string;
   /** Made for this demo, and removed at its end. */
   readonly temporary: boolean;
+  /** Stores that the environment names, for people; what is written to them stays. */
+  readonly sharedStores: readonly string[];
 }
 
 /**
@@ -43,7 +45,8 @@ export interface DemoPlan {
  * @throws {CliError} port_taken, data_directory_in_use, not_a_demo_directory @throws {SettingsError}
  */
 export async function planDemo(environment: NodeJS.ProcessEnv): Promise<DemoPlan> {
-  const { HOST: host, PORT, DATA_DIR } = loadSettings(PlatformSettings, environment);
+  const settings = loadSettings(PlatformSettings, environment);
+  const { HOST: host, PORT, DATA_DIR } = settings;
   const free = await isFree(PORT, host);
   if (!free && isSet(environment, 'PORT')) {
     throw new CliError('port_taken', `Port ${PORT} of ${host} is taken. Name another one (PORT), or none at all.`);
@@ -51,7 +54,11 @@ export async function planDemo(environment: NodeJS.ProcessEnv): Promise<DemoPlan
   const temporary = !isSet(environment, 'DATA_DIR');
   const dataDirectory = temporary ? await mkdtemp(join(tmpdir(), 'dormouse-demo-')) : await claimable(DATA_DIR);
   await writeFile(join(dataDirectory, MARK), MARK_TEXT);
-  return { host, port: free ? PORT : 0, takenPort: free ? null : PORT, dataDirectory, temporary };
+  const sharedStores = [
+    ...(settings.EVENTSTORE_CONNECTION_STRING === null ? [] : ['events in EventStoreDB']),
+    ...(settings.MONGODB_URI === null ? [] : ['read models in MongoDB']),
+  ];
+  return { host, port: free ? PORT : 0, takenPort: free ? null : PORT, dataDirectory, temporary, sharedStores };
 }
 
 /** Removes what the demo made for itself. */
@@ -60,15 +67,15 @@ export async function tidyUp({ temporary, dataDirectory }: DemoPlan): Promise<vo
 }
 
 /**
- * The ordinary service's environment in the demo. Of the person's own one, nothing that leads to real machines or real
- * stores stays.
+ * The ordinary service's environment in the demo. Of the person's own one, nothing that leads to real machines stays;
+ * stores that it names are used (see demo-history.ts).
  */
 export function serviceEnvironment(
   environment: NodeJS.ProcessEnv,
   plan: DemoPlan,
   lab: LabAnnouncement,
 ): NodeJS.ProcessEnv {
-  const foreign = /^(AWS_|CML_|WORKER_|EVENTSTORE_CONNECTION_STRING$|MONGODB_URI$|DORMOUSE_)/;
+  const foreign = /^(AWS_|CML_|WORKER_|DORMOUSE_)/;
   return {
     ...Object.fromEntries(Object.entries(environment).filter(([name]) => !foreign.test(name))),
     ...DEMO_SETTINGS,

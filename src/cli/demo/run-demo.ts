@@ -5,6 +5,7 @@ import { HttpDoor } from '../http-door.js';
 import { untilReady } from '../readiness.js';
 import { ServiceApi, ServiceUnreachable } from '../service-api.js';
 import type { Terminal } from '../terminal.js';
+import { claimHistory } from './demo-history.js';
 import { epilogue, header, tell } from './demo-output.js';
 import { DEMO_SETTINGS, planDemo, serviceEnvironment, tidyUp } from './demo-plan.js';
 import type { DemoPlan } from './demo-plan.js';
@@ -23,13 +24,14 @@ const NOTICE_WITHIN_MS = 1_000;
  * Runs the simulated lab and the service beside this process and tells what happens, until the signal aborts.
  *
  * @returns how many workers the service paused by itself
- * @throws {CliError} it could not start, or one of the two ended by itself
+ * @throws {CliError} it must not or could not start, or one of the two ended by itself
  */
 export async function runDemo(
   terminal: Terminal,
   environment: NodeJS.ProcessEnv,
   signal: AbortSignal,
 ): Promise<number> {
+  await claimHistory(environment);
   const demo = new Demo(terminal, environment, await planDemo(environment), signal);
   try {
     await demo.play();

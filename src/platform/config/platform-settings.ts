@@ -1,4 +1,4 @@
-import { Flag, Text, Whole } from './settings.js';
+import { Decimal, Flag, Text, Whole } from './settings.js';
 
 /** Settings of the process and its stores. `null` is "not set". */
 export class PlatformSettings {
@@ -32,10 +32,22 @@ export class PlatformSettings {
   HTTP_BODY_LIMIT: number = 131_072;
 
   /** Set: events live in EventStoreDB instead of DATA_DIR. */
-  @Text({ secret: true })
+  @Text({
+    secret: true,
+    pattern: /^esdb(\+discover)?:\/\/\S+$/,
+    accepted: 'a connection string such as esdb://host:2113?tls=false is accepted',
+  })
   EVENTSTORE_CONNECTION_STRING: string | null = null;
 
-  /** Set: read models live in MongoDB instead of DATA_DIR. */
-  @Text({ secret: true })
+  /** Set: read models, leases and job records live in MongoDB instead of DATA_DIR. */
+  @Text({
+    secret: true,
+    pattern: /^mongodb(\+srv)?:\/\/\S+$/,
+    accepted: 'a connection string such as mongodb://host:27017/dormouse is accepted',
+  })
   MONGODB_URI: string | null = null;
+
+  /** With MONGODB_URI: what an instance was doing is free for another one so long after it was last heard of, seconds. */
+  @Decimal({ least: 1, most: 300, unit: 'seconds' })
+  LEASE_SECONDS: number = 10;
 }

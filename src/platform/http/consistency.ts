@@ -71,7 +71,11 @@ export class Consistency {
   }
 
   private async history(): Promise<string> {
-    this.identity ??= this.events.identity();
+    // A store that was away when it was first asked is asked again.
+    this.identity ??= this.events.identity().catch((error: unknown) => {
+      this.identity = undefined;
+      throw error;
+    });
     return (await this.identity).replaceAll('-', '').slice(0, 8).toLowerCase();
   }
 }
