@@ -3,6 +3,7 @@ import type { Command } from 'commander';
 import { SettingsError } from '../platform/config/settings.js';
 import { DormouseError } from '../platform/errors.js';
 import { openService } from './open-service.js';
+import type { HistoryNeeded } from './open-service.js';
 import type { ServiceApi } from './service-api.js';
 import { CliError } from './service-api.js';
 import { Interrupted, interruption } from './terminal.js';
@@ -34,9 +35,17 @@ export class Cli {
     return this.interrupted;
   }
 
-  /** Opens the service, works with it, closes it. */
-  async withService<T>(options: ServiceOptions, work: (api: ServiceApi) => Promise<T>): Promise<T> {
-    const api = await openService(options.url, this.environment, this.signal);
+  /**
+   * Opens the service, works with it, closes it.
+   *
+   * @param history `may_begin` for commands that a new history may begin with; others say that there is none
+   */
+  async withService<T>(
+    options: ServiceOptions,
+    work: (api: ServiceApi) => Promise<T>,
+    history: HistoryNeeded = 'must_exist',
+  ): Promise<T> {
+    const api = await openService(options.url, this.environment, this.signal, history);
     try {
       return await work(api);
     } finally {

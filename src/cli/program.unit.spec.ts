@@ -21,6 +21,7 @@ function recordingTerminal(): RecordingTerminal {
     err: (line) => void complaints.push(line),
     paint: (_, text) => text,
     progress: (line) => void printed.push(line),
+    status: () => undefined,
   };
 }
 

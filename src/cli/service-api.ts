@@ -2,7 +2,7 @@ import { userInfo } from 'node:os';
 
 /** A request as every way to the service takes it. */
 export interface ServiceRequest {
-  readonly method: 'GET' | 'POST' | 'DELETE';
+  readonly method: 'GET' | 'POST' | 'PATCH' | 'DELETE';
   /** Path and query. */
   readonly path: string;
   readonly headers: Readonly<Record<string, string>>;
@@ -86,6 +86,11 @@ export class ServiceApi {
   /** @throws {Refused} @throws {ServiceUnreachable} */
   post<T>(path: string, body?: object): Promise<T> {
     return this.send<T>('POST', path, body);
+  }
+
+  /** @throws {Refused} @throws {ServiceUnreachable} */
+  patch<T>(path: string, body: object): Promise<T> {
+    return this.send<T>('PATCH', path, body);
   }
 
   /** @throws {Refused} @throws {ServiceUnreachable} */

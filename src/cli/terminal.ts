@@ -12,15 +12,21 @@ export interface Terminal {
   paint(style: Style, text: string): string;
   /** Replaces the line that `progress` wrote last, on a terminal; a line of its own elsewhere. */
   progress(line: string): void;
+  /** The same on standard error, for commands whose standard output is data; nothing when that is no terminal. */
+  status(line: string): void;
 }
 
 /** The process's own terminal. */
 export function processTerminal(): Terminal {
   const { stdout, stderr } = process;
-  let open = false;
+  let open: NodeJS.WriteStream | undefined;
   const closeProgress = (): void => {
-    if (open) stdout.write('\n');
-    open = false;
+    open?.write('\n');
+    open = undefined;
+  };
+  const replaceLine = (stream: NodeJS.WriteStream, line: string): void => {
+    stream.write(`\r\u001b[2K${line}`);
+    open = stream;
   };
   return {
     out: (line) => {
@@ -33,9 +39,11 @@ export function processTerminal(): Terminal {
     },
     paint: (style, text) => styleText(style, text, { stream: stdout }),
     progress: (line) => {
-      if (!stdout.isTTY) return void stdout.write(`${line}\n`);
-      stdout.write(`\r\u001b[2K${line}`);
-      open = true;
+      if (stdout.isTTY) replaceLine(stdout, line);
+      else stdout.write(`${line}\n`);
+    },
+    status: (line) => {
+      if (stderr.isTTY) replaceLine(stderr, line);
     },
   };
 }

@@ -1,30 +1,32 @@
-import { mkdtemp, rm } from 'node:fs/promises';
+import { existsSync } from 'node:fs';
+import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { spawn } from 'node:child_process';
+import { text } from 'node:stream/consumers';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
+import { afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import { SimulatedLab } from '../../src/simulated-lab/lab.js';
 import type { JobRecord } from '../../src/platform/jobs/job.js';
-import { buildProgram, dormouse, linesOf, ROOT, Running } from './compiled-program.js';
+import { buildProgram, cleanEnvironment, dormouse, DORMOUSE, linesOf, ROOT, Running } from './compiled-program.js';
 import type { Finished } from './compiled-program.js';
 
 const ONE_COMMAND_MS = 60_000;
 
 describe('The dormouse program', () => {
-  const lab = new SimulatedLab({ workers: [{ name: 'lab-7', behaviour: 'never_used' }], timings: { stoppingMs: 50 } });
+  let lab: SimulatedLab;
   let dataDirectory: string;
   let environment: NodeJS.ProcessEnv;
   let started: Running[];
 
   beforeAll(async () => {
     await buildProgram();
-    await lab.start();
   }, 300_000);
-
-  afterAll(() => lab.stop());
 
   beforeEach(async () => {
     dataDirectory = await mkdtemp(join(tmpdir(), 'dormouse-e2e-'));
     started = [];
+    lab = new SimulatedLab({ workers: [{ name: 'lab-7', behaviour: 'never_used' }], timings: { stoppingMs: 50 } });
+    await lab.start();
     const { ec2_endpoint, region, username, password } = lab.announcement();
     environment = {
       DATA_DIR: dataDirectory,
@@ -40,6 +42,7 @@ describe('The dormouse program', () => {
 
   afterEach(async () => {
     for (const program of started) await program.end('SIGKILL');
+    await lab.stop();
     await rm(dataDirectory, { recursive: true, force: true });
   });
 
@@ -150,8 +153,111 @@ describe('The dormouse program', () => {
   );
 
   it(
+    'changes a worker’s policy and idle detection, asks EC2 and CML about it, and forgets it',
+    async () => {
+      const service = await serve();
+      await importLab7();
+      expect(await ok('workers', 'policy', 'lab-7', '--idle-timeout-minutes', '240.5')).toBe('lab-7: changed.\n');
+      expect(await ok('workers', 'idle-detection', 'lab-7', 'off')).toBe('lab-7: idle detection is off.\n');
+      const [worker] = JSON.parse(await ok('workers', 'list', '--json')) as object[];
+      expect(worker).toMatchObject({ idle_timeout_minutes: 240.5, is_idle_detection_enabled: false });
+      const refused = await cli('workers', 'policy', 'lab-7', '--idle-timeout-minutes', 'soon');
+      expect(refused.code).toBe(1);
+      expect(refused.stderr).toMatch(
+        /idle_timeout_minutes: null, or a number of minutes above 0 to 525600, is accepted/,
+      );
+      await ok('workers', 'policy', 'lab-7', '--idle-timeout-minutes', 'global');
+      expect(await ok('workers', 'ec2-state', 'lab-7')).toMatch(/state +running/);
+      expect(await ok('workers', 'telemetry', 'lab-7', '--limit', '1')).toMatch(/of \d+ events?; \d shown\./);
+      expect(await ok('workers', 'deregister', 'lab-7')).toBe('lab-7: deregistered.\n');
+      expect(await ok('workers', 'list')).toMatch(/^No workers/);
+      expect((await service.end('SIGTERM')).code).toBe(0);
+    },
+    4 * ONE_COMMAND_MS,
+  );
+
+  it(
+    'makes no history where a command only looks for one',
+    async () => {
+      const mistyped = join(dataDirectory, 'mistyped', 'data');
+      environment = { ...environment, DATA_DIR: mistyped };
+      for (const command of [
+        ['workers', 'list'],
+        ['projections', 'status'],
+        ['events', 'export'],
+      ]) {
+        const { code, stdout, stderr } = await cli(...command);
+        expect({ code, stdout }).toEqual({ code: 1, stdout: '' });
+        expect(stderr).toMatch(/^dormouse: There is no history in \S+mistyped\/data\. Is DATA_DIR right\?/);
+      }
+      expect(existsSync(join(dataDirectory, 'mistyped'))).toBe(false);
+    },
+    3 * ONE_COMMAND_MS,
+  );
+
+  it(
+    'moves a history to another data directory: exported with and without a service, imported without one',
+    async () => {
+      const [early, file, cut] = ['early.ndjson', 'history.ndjson', 'cut.ndjson'].map((name) =>
+        join(dataDirectory, name),
+      );
+      const service = await serve();
+      await importLab7();
+      await ok('workers', 'pause', 'lab-7');
+      const first = JSON.parse(await ok('events', 'export', '--out', early!, '--json')) as { events: number };
+      expect(await readFile(early!, 'utf8')).toContain('"type":"WorkerPaused"');
+      const again = await cli('events', 'export', '--out', early!);
+      expect(again).toMatchObject({ code: 1, stderr: expect.stringMatching(/exists already/) });
+      const busy = await cli('events', 'import', early!);
+      expect(busy).toMatchObject({ code: 1, stderr: expect.stringMatching(/in use by process/) });
+      expect((await service.end('SIGTERM')).code).toBe(0);
+
+      // What the service wrote since, the status that its sync saw for one, is in the export after its end.
+      const { events } = JSON.parse(await ok('events', 'export', '--out', file!, '--json')) as { events: number };
+      const before = JSON.parse(await ok('workers', 'list', '--json')) as unknown;
+      expect(await readdir(dataDirectory)).not.toContain('history.ndjson.unfinished');
+
+      environment = { ...environment, DATA_DIR: join(dataDirectory, 'elsewhere') };
+      await writeFile(cut!, (await readFile(file!)).subarray(0, -200));
+      const refused = await cli('events', 'import', cut!);
+      expect(refused).toEqual({
+        code: 1,
+        stdout: '',
+        stderr: expect.stringMatching(/^dormouse: The file is truncated/),
+      });
+      expect(existsSync(join(dataDirectory, 'elsewhere'))).toBe(false);
+
+      await ok('events', 'import', early!);
+      const completed = JSON.parse(await ok('events', 'import', file!, '--json')) as object;
+      const present = first.events;
+      expect(completed).toMatchObject({ events, streams: 1, present, imported: events - present });
+      expect(await ok('events', 'import', file!)).toMatch(
+        `0 events imported. ${events} events had been imported before.`,
+      );
+      expect(JSON.parse(await ok('workers', 'list', '--json'))).toEqual(before);
+    },
+    10 * ONE_COMMAND_MS,
+  );
+
+  it(
+    'exports to standard output and imports from standard input',
+    async () => {
+      await importLab7();
+      const exported = await cli('events', 'export');
+      expect(exported).toMatchObject({ code: 0, stderr: expect.stringMatching(/^1 event of 1 stream exported/) });
+      expect(linesOf(exported.stdout)).toHaveLength(3);
+      const target = { ...environment, DATA_DIR: join(dataDirectory, 'elsewhere') };
+      const program = spawn(process.execPath, [DORMOUSE, 'events', 'import', '-'], { env: cleanEnvironment(target) });
+      program.stdin.end(exported.stdout);
+      expect(await text(program.stdout)).toMatch(/^1 event imported\./);
+    },
+    3 * ONE_COMMAND_MS,
+  );
+
+  it(
     'says what is wrong on standard error and exits 1, or 2 when the command line is wrong',
     async () => {
+      await ok('job', 'worker-status-sync');
       const unknown = await cli('workers', 'show', 'nobody');
       expect(unknown).toEqual({
         code: 1,

@@ -76,6 +76,20 @@ describe('POST .../pause', () => {
     expect(await worker.get('activity')).toMatchObject({ manual_pause_count: 1 });
   });
 
+  it('that EC2 refused is 502 again when it is repeated under its key, without another stop', async () => {
+    const worker = await lab.addWorker();
+    lab.ec2.faultNext({ kind: 'refuse', code: 'UnauthorizedOperation' }, { target: 'StopInstances' });
+    expectProblem(await worker.post('pause', { key: 'k' }), 502, 'ec2_refused');
+    const repeated = await worker.post('pause', { key: 'k' });
+    expectProblem(repeated, 502, 'ec2_refused');
+    expect(repeated.body['ec2_code']).toBe('UnauthorizedOperation');
+    expect(worker.stops).toBe(1);
+    expect((await worker.post('pause', { key: 'another' })).body).toMatchObject({ data: true });
+    // Whatever happened since: the answer to a command is the answer to that command.
+    expectProblem(await worker.post('pause', { key: 'k' }), 502, 'ec2_refused');
+    expect(worker.stops).toBe(2);
+  });
+
   it('is 502 when something that is not EC2 answers 200: no pause without a stop, settled by asking', async () => {
     const worker = await lab.addWorker();
     lab.ec2.faultNext({ kind: 'raw', status: 200, body: PORTAL }, { target: 'StopInstances' });

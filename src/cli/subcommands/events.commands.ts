@@ -4,6 +4,7 @@ import { InvalidArgumentError } from 'commander';
 import type { Cli, ServiceOptions } from '../cli.js';
 import { serviceCommand } from '../cli.js';
 import type { ServiceApi } from '../service-api.js';
+import { addHistoryCommands } from './history.commands.js';
 import {
   endOfEvents,
   eventLine,
@@ -30,10 +31,11 @@ interface TailOptions extends ServiceOptions {
 export function addEventsCommands(program: Command, cli: Cli): void {
   const events = program
     .command('events')
-    .summary('read the stored history')
+    .summary('read, export and import the stored history')
     .description('The stored history: every event, in the order it was written.');
   addTail(events, cli);
   addShow(events, cli);
+  addHistoryCommands(events, cli);
 }
 
 function addTail(events: Command, cli: Cli): void {

@@ -42,7 +42,7 @@ async function runJob(cli: Cli, name: string, options: { url?: string }): Promis
   const clock = new SystemClock();
   const startedAt = clock.now();
   try {
-    return await cli.withService(options, (api) => api.post<JobRecord>(`/jobs/${segment(name)}/run`));
+    return await cli.withService(options, (api) => api.post<JobRecord>(`/jobs/${segment(name)}/run`), 'may_begin');
   } catch (error) {
     const { code, message, lines } = failureOf(error);
     const finishedAt = clock.now();

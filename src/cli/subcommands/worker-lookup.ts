@@ -15,6 +15,11 @@ export function workersPath(region: string): string {
   return `/region/${segment(region)}/workers`;
 }
 
+/** Path of the worker that a person means. @throws as {@link workerIdOf} */
+export async function workerPath(api: ServiceApi, region: string, worker: string): Promise<string> {
+  return `${workersPath(region)}/${segment(await workerIdOf(api, region, worker))}`;
+}
+
 /** Every worker of a region, by name, page after page. */
 export async function* allWorkers(api: ServiceApi, region: string, status?: string): AsyncGenerator<WorkerDto> {
   let after: string | undefined;

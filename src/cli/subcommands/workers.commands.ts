@@ -8,22 +8,20 @@ import type {
   WorkerIdleStatusDto,
 } from '../../workers/http/workers.answers.js';
 import { WORKER_STATUSES } from '../../workers/domain/worker-status.js';
-import type { Cli, ServiceOptions } from '../cli.js';
-import { serviceCommand } from '../cli.js';
-import { segment } from '../service-api.js';
-import { allWorkers, defaultRegion, workerIdOf, workersPath } from './worker-lookup.js';
+import type { Cli } from '../cli.js';
+import type { ServiceApi } from '../service-api.js';
+import type { RegionOptions } from './region-command.js';
+import { regionCommand } from './region-command.js';
+import { addWorkerConfigurationCommands } from './worker-configuration.commands.js';
+import { allWorkers, workerPath, workersPath } from './worker-lookup.js';
 import { detectionText, operationText, workerTable, workerText } from './workers.text.js';
 import type { WorkerDetails } from './workers.text.js';
-
-interface RegionOptions extends ServiceOptions {
-  readonly region: string;
-}
 
 /** `dormouse workers ...` */
 export function addWorkersCommands(program: Command, cli: Cli): void {
   const workers = program
     .command('workers')
-    .summary('list, show, pause, resume and register CML workers')
+    .summary('list, show, pause, resume, configure and register CML workers')
     .description('CML workers of one AWS region.');
   addList(workers, cli);
   addShow(workers, cli);
@@ -31,22 +29,7 @@ export function addWorkersCommands(program: Command, cli: Cli): void {
   addPower(workers, cli, 'resume', 'resumed', 'start a worker; one that runs goes on');
   addDetectIdle(workers, cli);
   addImport(workers, cli);
-}
-
-function regionCommand(
-  workers: Command,
-  cli: Cli,
-  usage: string,
-  about: Parameters<typeof serviceCommand>[2],
-): Command {
-  return serviceCommand(workers, usage, about)
-    .addOption(
-      new Option('--region <region>', 'AWS region').default(
-        defaultRegion(cli.environment),
-        `AWS_REGION, AWS_DEFAULT_REGION or us-east-1`,
-      ),
-    )
-    .addHelpText('after', '  AWS_REGION    default of --region');
+  addWorkerConfigurationCommands(workers, cli);
 }
 
 function addList(workers: Command, cli: Cli): void {
@@ -70,7 +53,7 @@ function addShow(workers: Command, cli: Cli): void {
     examples: ['dormouse workers show lab-7', 'dormouse workers show lab-7 --json'],
   }).action(async (worker: string, options: RegionOptions) => {
     await cli.withService(options, async (api) => {
-      const path = `${workersPath(options.region)}/${await workerIdOf(api, options.region, worker)}`;
+      const path = await workerPath(api, options.region, worker);
       const [found, activity, idle_status] = await Promise.all([
         api.get<WorkerDto>(path),
         api.get<WorkerActivityDto>(`${path}/activity`),
@@ -88,8 +71,8 @@ function addPower(workers: Command, cli: Cli, verb: 'pause' | 'resume', done: st
     examples: [`dormouse workers ${verb} lab-7`, `dormouse workers ${verb} lab-7 --region eu-central-1`],
   }).action(async (worker: string, options: RegionOptions) => {
     await cli.withService(options, async (api) => {
-      const id = await workerIdOf(api, options.region, worker);
-      const result = await api.post<OperationResultDto>(`${workersPath(options.region)}/${segment(id)}/${verb}`);
+      const path = await workerPath(api, options.region, worker);
+      const result = await api.post<OperationResultDto>(`${path}/${verb}`);
       cli.print(options, result, (answer) => operationText(worker, done, answer));
       cli.exitCode = result.data ? 0 : 1;
     });
@@ -103,10 +86,8 @@ function addDetectIdle(workers: Command, cli: Cli): void {
     examples: ['dormouse workers detect-idle lab-7'],
   }).action(async (worker: string, options: RegionOptions) => {
     await cli.withService(options, async (api) => {
-      const id = await workerIdOf(api, options.region, worker);
-      const result = await api.post<IdleDetectionResultDto>(
-        `${workersPath(options.region)}/${segment(id)}/detect-idle`,
-      );
+      const path = await workerPath(api, options.region, worker);
+      const result = await api.post<IdleDetectionResultDto>(`${path}/detect-idle`);
       cli.print(options, result, (answer) => detectionText(worker, answer));
     });
   });
@@ -124,7 +105,7 @@ function addImport(workers: Command, cli: Cli): void {
     .option('--cml-endpoint <url>', "base URL of its CML server (default: https and the instance's address)")
     .option('--idle-timeout-minutes <minutes>', 'its own idle timeout (default: the global setting)', numberOf)
     .action(async (instanceId: string, options: ImportOptions) => {
-      await cli.withService(options, async (api) => {
+      const register = async (api: ServiceApi): Promise<void> => {
         const worker = await api.post<WorkerDto>(`${workersPath(options.region)}/import`, {
           aws_instance_id: instanceId,
           ...(options.name === undefined ? {} : { name: options.name }),
@@ -132,7 +113,8 @@ function addImport(workers: Command, cli: Cli): void {
           ...(options.idleTimeoutMinutes === undefined ? {} : { idle_timeout_minutes: options.idleTimeoutMinutes }),
         });
         cli.print(options, worker, (registered) => workerTable([registered], options.region));
-      });
+      };
+      await cli.withService(options, register, 'may_begin');
     });
 }
 

@@ -1,5 +1,5 @@
-import { mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
-import { join, resolve } from 'node:path';
+import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { dirname, join, resolve } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { SystemClock } from '../clock.js';
 import type { Clock } from '../clock.js';
@@ -17,6 +17,7 @@ export interface InstanceInfo {
 
 const LOCK_FILE = 'lock.sqlite';
 const INSTANCE_FILE = 'instance.json';
+const EVENTS_FILE = 'events.sqlite';
 
 /** How long a claim waits for a lock, ms: somebody who only looks (see {@link DataDirectory.holder}) has it for less. */
 const CLAIM_PATIENCE_MS = 250;
@@ -44,7 +45,7 @@ export class DataDirectory {
     const directory = resolve(path);
     const info = { pid: process.pid, url: null, started_at: new Date(clock.now()).toISOString() };
     try {
-      mkdirSync(directory, { recursive: true, mode: 0o700 });
+      makeDirectory(directory);
       const claimed = new DataDirectory(directory, takeLock(directory), info);
       try {
         claimed.writeInfo();
@@ -67,6 +68,16 @@ export class DataDirectory {
   static holder(path: string): InstanceInfo | undefined {
     const directory = resolve(path);
     return isClaimed(directory) ? readInfo(directory) : undefined;
+  }
+
+  /** True when somebody has the directory now. @throws {StoreFileRefused} as {@link holder} */
+  static isClaimed(path: string): boolean {
+    return isClaimed(resolve(path));
+  }
+
+  /** True when there is an embedded history in the directory; it is not opened. */
+  static holdsHistory(path: string): boolean {
+    return existsSync(join(path, EVENTS_FILE));
   }
 
   /** Absolute path of a file in the directory. */
@@ -92,6 +103,22 @@ export class DataDirectory {
     const unfinished = this.file(`${INSTANCE_FILE}.writing`);
     writeFileSync(unfinished, `${JSON.stringify(this.info)}\n`, { mode: 0o600 });
     renameSync(unfinished, this.file(INSTANCE_FILE));
+  }
+}
+
+/**
+ * Makes a directory and what is missing above it. Node's own `recursive` tries for seconds where a file system has no
+ * room for directories at all (/proc).
+ */
+function makeDirectory(directory: string): void {
+  if (existsSync(directory)) return;
+  const parent = dirname(directory);
+  if (!existsSync(parent)) makeDirectory(parent);
+  try {
+    mkdirSync(directory, { mode: 0o700 });
+  } catch (error) {
+    // Somebody else may have made it in between.
+    if ((error as { code?: unknown }).code !== 'EEXIST') throw error;
   }
 }
 

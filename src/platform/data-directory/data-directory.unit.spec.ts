@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
-import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { ManualClock } from '../clock.js';
@@ -62,6 +62,27 @@ describe('a data directory', () => {
     writeFileSync(join(path, 'instance.json'), '{"pid":1,"url":"http://127.0.0.1:1","started_at":""}');
 
     expect(DataDirectory.holder(path)).toBeUndefined();
+  });
+
+  it('holds no history until there is one, and looking makes nothing', () => {
+    expect(DataDirectory.holdsHistory(path)).toBe(false);
+    expect(DataDirectory.isClaimed(path)).toBe(false);
+    expect(existsSync(path)).toBe(false);
+
+    const claimed = DataDirectory.claim(path, CLOCK);
+    expect(DataDirectory.isClaimed(path)).toBe(true);
+    expect(DataDirectory.holdsHistory(path)).toBe(false);
+    writeFileSync(claimed.file('events.sqlite'), '');
+    expect(DataDirectory.holdsHistory(path)).toBe(true);
+    claimed.release();
+  });
+
+  (existsSync('/proc/self') ? it : it.skip)('is refused at once where a file system takes no directories', () => {
+    const startedAt = performance.now();
+    expect(() => DataDirectory.claim('/proc/dormouse/deep/data', CLOCK)).toThrow(
+      expect.objectContaining({ problem: 'not_writable' }),
+    );
+    expect(performance.now() - startedAt).toBeLessThan(1_000);
   });
 
   it('is refused where it cannot be made', () => {

@@ -19,7 +19,7 @@ export const Caller = createParamDecorator((_: unknown, context: ExecutionContex
 
 /** @throws {InvalidInput} a header that is not acceptable */
 export function commandContextOf(
-  request: Pick<FastifyRequest, 'headers' | 'method' | 'url'> & Partial<Pick<FastifyRequest, 'body'>>,
+  request: Pick<FastifyRequest, 'headers' | 'method' | 'url'> & Partial<Pick<FastifyRequest, 'body' | 'raw'>>,
 ): CommandContext {
   const actor = header(request, 'X-User-Id', /^[\x21-\x7e]{1,200}$/, '1 to 200 visible ASCII characters are accepted');
   const key = header(
@@ -41,13 +41,22 @@ export function commandContextOf(
 }
 
 function header(
-  request: Pick<FastifyRequest, 'headers'>,
+  request: Pick<FastifyRequest, 'headers'> & Partial<Pick<FastifyRequest, 'raw'>>,
   name: string,
   accepted: RegExp,
   message: string,
 ): string | undefined {
   const value = request.headers[name.toLowerCase()];
   if (value === undefined) return undefined;
+  if (timesSent(request, name) > 1) {
+    throw new InvalidInput([{ field: name, message: 'the header is accepted once in a request' }]);
+  }
   if (typeof value !== 'string' || !accepted.test(value)) throw new InvalidInput([{ field: name, message }]);
   return value;
+}
+
+/** Node joins headers of one name with commas, which would make one key of two; as they came they are in `rawHeaders`. */
+function timesSent({ raw }: Partial<Pick<FastifyRequest, 'raw'>>, name: string): number {
+  const wanted = name.toLowerCase();
+  return raw?.rawHeaders.filter((text, index) => index % 2 === 0 && text.toLowerCase() === wanted).length ?? 1;
 }

@@ -1,5 +1,8 @@
 import { describe, expect, it, jest } from '@jest/globals';
+import { createServer } from 'node:http';
+import { connect } from 'node:net';
 import { HttpException } from '@nestjs/common';
+import type { FastifyRequest } from 'fastify';
 import { PlatformSettings } from '../config/platform-settings.js';
 import { DormouseError, InvalidInput } from '../errors.js';
 import type { EventStore } from '../event-store/event-store.port.js';
@@ -48,6 +51,26 @@ describe('The command that a request stands for', () => {
 
   it('is refused when a header comes twice', () => {
     expect(() => commandContextOf(request({ 'idempotency-key': ['a', 'b'] }))).toThrow(InvalidInput);
+  });
+
+  it('is refused when two headers come joined, as Node hands them over', async () => {
+    const sent = (...lines: string[]): Promise<FastifyRequest> =>
+      new Promise((resolve, reject) => {
+        const server = createServer((raw, response) => {
+          response.end();
+          server.close();
+          // Of a request only what the command is made of is looked at.
+          resolve({ headers: raw.headers, method: 'POST', url: '/workers/1/pause', raw } as FastifyRequest);
+        });
+        server.listen(0, '127.0.0.1', () => {
+          const socket = connect((server.address() as { port: number }).port, '127.0.0.1');
+          socket.on('error', reject);
+          socket.end(`${['POST /workers/1/pause HTTP/1.1', 'Host: x', ...lines].join('\r\n')}\r\n\r\n`);
+        });
+      });
+    const twice = await sent('Idempotency-Key: a', 'idempotency-key: b');
+    expect(() => commandContextOf(twice)).toThrow('Idempotency-Key: the header is accepted once in a request');
+    expect(commandContextOf(await sent('Idempotency-Key: a, b')).repeatable).toBe(true);
   });
 });
 
