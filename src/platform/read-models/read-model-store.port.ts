@@ -12,8 +12,12 @@ export abstract class ReadModelStore {
   /** Opens a collection; makes it and its indexes where they are missing. */
   abstract collection<D extends Document>(definition: CollectionDefinition): Promise<Collection<D>>;
 
-  /** Drops a collection with its documents; one that does not exist is no error. */
-  abstract dropCollection(name: string): Promise<void>;
+  /**
+   * Drops a collection with its documents; one that does not exist is no error.
+   *
+   * @throws {StaleFence} a fence was given, and another instance has taken over since
+   */
+  abstract dropCollection(name: string, fence?: Fence): Promise<void>;
 
   /** Names of all collections that exist. */
   abstract collectionNames(): Promise<readonly string[]>;
@@ -109,7 +113,8 @@ export interface Collection<D extends Document> {
    */
   put(id: string, document: D, fence?: Fence): Promise<void>;
   putMany(documents: readonly { readonly id: string; readonly document: D }[]): Promise<void>;
-  delete(id: string): Promise<void>;
+  /** @throws {StaleFence} as {@link put} */
+  delete(id: string, fence?: Fence): Promise<void>;
   /** The store's own query plan, for tests: `usesIndex` is the name of the index, or null for a scan. */
   explain(query: DocumentQuery): Promise<{ readonly usesIndex: string | null; readonly plan: string }>;
 }

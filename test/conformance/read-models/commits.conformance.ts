@@ -118,22 +118,56 @@ export function describeCommits(test: ReadModelSuite): void {
       expect(await test.workers.count()).toBe(2_500);
     });
 
-    it('are refused for a holder that has lost its lease, where instances share the store', async () => {
+    it('are refused for a holder that has lost its lease, and change nothing, where instances share the store', async () => {
       const fences = await test.fences();
-      if (!fences) {
-        expect(test.store.kind).toBe('embedded');
-        return;
-      }
+      if (!fences) return expect(test.store.kind).toBe('embedded');
+      await test.store.collection<Document>({ name: 'states' });
       const write = (fence: Fence, count: number) =>
         test.store.commit({
           collection: 'workers',
           writes: [{ id: 'w1', document: { count }, position: count }],
-          beside: [],
+          beside: [{ collection: 'states', id: 'p', document: { checkpoint: count } }],
           fence,
         });
       await write(fences.current, 1);
       await expect(write(fences.stale, 2)).rejects.toThrow(StaleFence);
       expect((await test.workers.get('w1'))?.document).toEqual({ count: 1 });
+      await write(fences.current, 3);
+      const states = await test.store.collection<Document>({ name: 'states' });
+      expect((await states.get('p'))?.document).toEqual({ checkpoint: 3 });
+    });
+
+    it('take deletions beside them from the holder', async () => {
+      const fences = await test.fences();
+      const parked = await test.store.collection<Document>({ name: 'parked' });
+      await parked.putMany([
+        { id: 'a', document: {} },
+        { id: 'b', document: {} },
+      ]);
+      await test.store.commit({
+        collection: 'workers',
+        writes: [{ id: 'w1', document: null, position: 4 }],
+        beside: [{ collection: 'parked', id: 'a', document: null }],
+        ...(fences && { fence: fences.current }),
+      });
+      expect((await collect(parked.all())).map(({ id }) => id)).toEqual(['b']);
+      expect(await test.workers.getManyWithDeleted(['w1'])).toEqual([{ id: 'w1', position: 4, document: null }]);
+    });
+
+    it('are like every other fenced write: refused when stale, made when not', async () => {
+      const fences = await test.fences();
+      if (!fences) return expect(test.store.kind).toBe('embedded');
+      const { stale, current } = fences;
+      await test.workers.put('w1', { count: 1 }, current);
+      await expect(test.workers.put('w1', { count: 2 }, stale)).rejects.toThrow(StaleFence);
+      await expect(test.workers.put('w2', { count: 2 }, stale)).rejects.toThrow(StaleFence);
+      await expect(test.workers.delete('w1', stale)).rejects.toThrow(StaleFence);
+      await expect(test.store.dropCollection('workers', stale)).rejects.toThrow(StaleFence);
+      expect(await collect(test.workers.all())).toEqual([{ id: 'w1', position: null, document: { count: 1 } }]);
+      await test.workers.delete('w1', current);
+      expect(await test.workers.count()).toBe(0);
+      await test.store.dropCollection('workers', current);
+      expect(await test.store.collectionNames()).not.toContain('workers');
     });
   });
 }
