@@ -4,6 +4,7 @@ import type {
   Collection,
   CollectionDefinition,
   Document,
+  Fence,
   ProjectionBatch,
 } from '../../src/platform/read-models/read-model-store.port.js';
 
@@ -42,9 +43,9 @@ export class FaultyReadModelStore extends ReadModelStore {
     return this.store.collection<D>(definition);
   }
 
-  dropCollection(name: string): Promise<void> {
+  dropCollection(name: string, fence?: Fence): Promise<void> {
     this.answering();
-    return this.store.dropCollection(name);
+    return this.store.dropCollection(name, fence);
   }
 
   collectionNames(): Promise<readonly string[]> {

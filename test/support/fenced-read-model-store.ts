@@ -34,17 +34,23 @@ export class FencedReadModelStore extends ReadModelStore {
       this.check(fence);
       await collection.put(id, document);
     };
+    const remove: Collection<D>['delete'] = async (id, fence) => {
+      this.check(fence);
+      await collection.delete(id);
+    };
     return new Proxy(collection, {
       get: (target, name) => {
         if (name === 'put') return put;
+        if (name === 'delete') return remove;
         const member: unknown = Reflect.get(target, name);
         return typeof member === 'function' ? (member.bind(target) as unknown) : member;
       },
     });
   }
 
-  dropCollection(name: string): Promise<void> {
-    return this.store.dropCollection(name);
+  async dropCollection(name: string, fence?: Fence): Promise<void> {
+    this.check(fence);
+    await this.store.dropCollection(name);
   }
 
   collectionNames(): Promise<readonly string[]> {

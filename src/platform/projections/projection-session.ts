@@ -213,7 +213,7 @@ export class ProjectionSession {
   async emptyGeneration(name: GenerationName): Promise<Generation> {
     const { readModels } = this.context;
     this.start.lease.assertHeld();
-    await readModels.dropCollection(name.collection);
+    await readModels.dropCollection(name.collection, this.start.lease.fence);
     const indexes = this.projection.indexes ?? [];
     const documents = await readModels.collection<Document>({ name: name.collection, indexes });
     const parked = ParkedStreams.none(name.collection);
@@ -246,7 +246,7 @@ export class ProjectionSession {
       if (left === this.current.collection || this.spared.has(left)) continue;
       // No fence goes with it, so it must be certain that no other instance has come to use this name.
       this.start.lease.assertHeld();
-      await readModels.dropCollection(left);
+      await readModels.dropCollection(left, this.start.lease.fence);
     }
     const records = await readModels.collection<ParkedStream>(PARKED_STREAMS);
     const left = (await records.find({ where: { projection: name } })).filter(
