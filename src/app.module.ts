@@ -1,5 +1,7 @@
 import type { DynamicModule } from '@nestjs/common';
 import { Module } from '@nestjs/common';
+import { CoachingModule } from './coaching/coaching.module.js';
+import { CoachingSettings } from './coaching/coaching-settings.js';
 import { PlatformSettings } from './platform/config/platform-settings.js';
 import type { Platform } from './platform/platform.js';
 import { PlatformModule } from './platform/platform.module.js';
@@ -10,12 +12,12 @@ import { WorkersSettings } from './workers/workers-settings.js';
 @Module({})
 export class AppModule {
   /** Everything that the environment may set. */
-  static readonly settings = [PlatformSettings, WorkersSettings] as const;
+  static readonly settings = [PlatformSettings, WorkersSettings, CoachingSettings] as const;
 
   static on(platform: Platform): DynamicModule {
     return {
       module: AppModule,
-      imports: [PlatformModule.on(platform), WorkersModule],
+      imports: [PlatformModule.on(platform), WorkersModule, CoachingModule],
     };
   }
 }
