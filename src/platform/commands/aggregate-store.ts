@@ -101,10 +101,6 @@ export class AggregateStore {
   ): Promise<Transacted<S, E> | Refusal> {
     const stream = `${aggregate.category}-${id}`;
     return this.queue.run(stream, async () => {
-      if (context.repeatable) {
-        const before = await this.findEarlierRun(aggregate, stream, context);
-        if (before) return before;
-      }
       for (let attempt = 1; attempt <= this.options.attempts; attempt++) {
         const result = await this.attempt(aggregate, stream, context, decide);
         if (result) return result;
@@ -122,6 +118,12 @@ export class AggregateStore {
   ): Promise<Transacted<S, E> | Refusal | undefined> {
     const cached = this.cache.get(stream);
     const baseline = cached ?? (await this.catchUp(aggregate, stream));
+    if (context.repeatable) {
+      // Only now that the baseline stands: what the same command, sent to another instance, wrote before this look is
+      // found by it, and what it writes after it makes our append a repeat or a conflict.
+      const before = await this.findEarlierRun(aggregate, stream, context);
+      if (before) return before;
+    }
     const decision = decide(baseline.state as S);
     if (isRefusal(decision) || decision.length === 0) {
       const fresh = cached ? await this.catchUp(aggregate, stream) : baseline;
@@ -132,6 +134,7 @@ export class AggregateStore {
     const expected = baseline.revision === -1 ? 'no_stream' : baseline.revision;
     try {
       const appended = await this.append(stream, newEvents, expected);
+      if (context.repeatable) return await this.asStored(aggregate, stream, baseline, context);
       const state = decision.reduce<S>((folded, event) => aggregate.evolve(folded, event), baseline.state as S);
       const eventId = newEvents[newEvents.length - 1]?.id ?? null;
       await this.keep(aggregate, stream, { ...baseline, ...appended, state, eventId });
@@ -142,6 +145,22 @@ export class AggregateStore {
       const fresh = await this.catchUp(aggregate, stream);
       return mine.length > 0 ? { ...(fresh as Loaded<S>), events: mine, repeated: true } : undefined;
     }
+  }
+
+  /**
+   * What an append of a command that may be under way elsewhere has led to: the store may have recognised the other one's
+   * events (same ids), decided at another time, in which case those are what happened.
+   */
+  private async asStored<S, E extends DomainEvent>(
+    aggregate: Aggregate<S, E>,
+    stream: string,
+    baseline: Baseline,
+    context: CommandContext,
+  ): Promise<Transacted<S, E>> {
+    const events = await this.ownEventsAfter<E>(stream, baseline.revision, context);
+    const stored = await this.fold(aggregate, stream, baseline);
+    await this.keep(aggregate, stream, stored);
+    return { ...(stored as Loaded<S>), events, repeated: false };
   }
 
   private encode(decided: readonly DomainEvent[], context: CommandContext): NewEvent[] {

@@ -239,6 +239,46 @@ describe('A command that its sender names', () => {
     expect(await collect(events.readStream(STREAM))).toHaveLength(1);
   });
 
+  it.each(
+    (['findEvent', 'readStream', 'append'] as const).flatMap((call) => [
+      { call, cached: false },
+      { call, cached: true },
+    ]),
+  )('writes once when another process carries it out just before $call (cached: $cached)', async ({ call, cached }) => {
+    await transact(open(), () => [added(100)]);
+    let twin: Promise<Transacted<Sum, Added>> | undefined;
+    let armed = false;
+    const meanwhile = async (): Promise<void> => {
+      if (armed) await (twin ??= transact(open(), () => [added(7)], context));
+    };
+    const store = open(
+      {},
+      storeWith({
+        findEvent: async (stream, id) => {
+          if (call === 'findEvent') await meanwhile();
+          return events.findEvent(stream, id);
+        },
+        readStream: async function* (stream, options) {
+          if (call === 'readStream') await meanwhile();
+          yield* events.readStream(stream, options);
+        },
+        append: async (stream, newEvents, expected) => {
+          if (call === 'append') await meanwhile();
+          return events.append(stream, newEvents, expected);
+        },
+      }),
+    );
+    if (cached) await store.load(counter, '1');
+    armed = true;
+    const result = await transact(store, () => [added(1)], context);
+    const stored = await collect(events.readStream(STREAM));
+    expect(stored).toHaveLength(2);
+    // Whichever of the two has written, both answer with that, and so does the cache afterwards.
+    expect(result.events).toEqual([{ type: 'Added', data: stored[1]?.data }]);
+    expect((await store.load(counter, '1')).state).toEqual((await open().load(counter, '1')).state);
+    expect(result).toMatchObject({ state: (await open().load(counter, '1')).state, revision: 1 });
+  });
+
   it('is another command for another operation or another key', async () => {
     const store = open();
     for (const [scope, key] of [
