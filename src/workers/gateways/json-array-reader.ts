@@ -37,7 +37,7 @@ export class JsonArrayReader {
   /** @param take is handed every element, in order */
   constructor(private readonly take: (element: unknown) => void) {}
 
-  /** Takes the next bytes of the answer, cut anywhere; nothing of them is held on to. @throws {NotAnArray} */
+  /** Takes the next bytes of the answer, cut anywhere. They must not be changed afterwards. @throws {NotAnArray} */
   push(block: Uint8Array): void {
     const start = this.phase === 'before' ? this.findStart(block) : 0;
     if (this.phase === 'inside') this.readInside(block, start);
@@ -68,9 +68,9 @@ export class JsonArrayReader {
       refuseMore(block, scanned.end + 1);
     } else if (scanned.lastComma >= 0) {
       this.parseRun(block.subarray(start, scanned.lastComma), false);
-      this.pending.push(copyOf(block.subarray(scanned.lastComma + 1)));
+      this.pending.push(block.subarray(scanned.lastComma + 1));
     } else {
-      this.pending.push(copyOf(block.subarray(start)));
+      this.pending.push(block.subarray(start));
     }
   }
 
@@ -137,11 +137,6 @@ function refuseMore(block: Uint8Array, from: number): void {
   for (let at = from; at < block.length; at += 1) {
     if (!isBlank(block[at] ?? 0)) throw new NotAnArray('not_json', 'there is more text after the array');
   }
-}
-
-/** `slice` of a Buffer is a view. */
-function copyOf(bytes: Uint8Array): Uint8Array {
-  return new Uint8Array(bytes);
 }
 
 function isBlank(byte: number): boolean {

@@ -2,7 +2,7 @@ import { Worker } from 'node:worker_threads';
 import type { TelemetryReading } from '../domain/telemetry.js';
 import type { TelemetryQuestion } from './cml-api.port.js';
 import { NotAnArray } from './json-array-reader.js';
-import type { Block, FromParser, ToParser } from './telemetry-parser.protocol.js';
+import type { Bytes, FromParser, ToParser } from './telemetry-parser.protocol.js';
 
 /** The parsing thread ended under an answer: out of memory, stuck, or a defect. The next answer starts another. */
 export class ParserCrashed extends Error {
@@ -25,8 +25,8 @@ export interface ParsingThreadOptions {
 export interface ThreadAnswer {
   /** Rejects with {@link NotAnArray} or {@link ParserCrashed}. */
   readonly result: Promise<TelemetryReading>;
-  /** Hands over the block, which can no longer be used here. Done when the thread has room for another. */
-  push(block: Block): Promise<void>;
+  /** Hands over a block, whose memory can no longer be used here. Done when the thread has room for another. */
+  push(block: Bytes): Promise<void>;
   end(): void;
   /** Drops the answer; its result never comes. */
   cancel(): void;
@@ -39,9 +39,6 @@ interface Waiting {
 
 /** Heap of the thread, MiB. It needs a fraction; an answer that needs more than this ends the thread, not the service. */
 const HEAP_MIB = 256;
-
-/** Size of a block: what is parsed in one go, in a few milliseconds. */
-export const BLOCK_BYTES = 1024 * 1024;
 
 /** So many blocks may wait in the thread's queue, of all answers together: it bounds their memory. */
 const MAX_UNREAD = 8;
@@ -57,24 +54,17 @@ export class ParsingThread {
   /** Blocks and ends that the thread has not taken yet. */
   private unread = 0;
   private waitingForRoom: (() => void)[] = [];
-  /** Blocks to be used again: new ones for every answer would have the garbage collector run all the time. */
-  private spare: ArrayBuffer[] = [];
   private idleTimer: NodeJS.Timeout | undefined;
   private patienceTimer: NodeJS.Timeout | undefined;
 
   constructor(private readonly options: ParsingThreadOptions) {}
 
-  /** Reads an answer that fits in one block, which can no longer be used here. @throws {NotAnArray} @throws {ParserCrashed} */
-  async read(question: TelemetryQuestion, block: Block): Promise<TelemetryReading> {
+  /** Reads a whole answer, whose memory can no longer be used here. @throws {NotAnArray} @throws {ParserCrashed} */
+  async read(question: TelemetryQuestion, bytes: Bytes): Promise<TelemetryReading> {
     const worker = this.running();
     const { id, result } = this.expect();
-    await this.hand(worker, { type: 'whole', id, question, ...block }, [block.block]);
+    await this.hand(worker, { type: 'whole', id, question, bytes }, bytes);
     return result;
-  }
-
-  /** Memory of {@link BLOCK_BYTES} for a part of an answer, its content undefined. */
-  takeBlock(): ArrayBuffer {
-    return this.spare.pop() ?? new ArrayBuffer(BLOCK_BYTES);
   }
 
   /** Opens an answer in the thread. */
@@ -84,7 +74,7 @@ export class ParsingThread {
     post(worker, { type: 'begin', id, question });
     return {
       result,
-      push: (block) => this.hand(worker, { type: 'block', id, ...block }, [block.block]),
+      push: (bytes) => this.hand(worker, { type: 'block', id, bytes }, bytes),
       end: () => void this.hand(worker, { type: 'end', id }, []),
       cancel: () => {
         post(worker, { type: 'cancel', id });
@@ -122,9 +112,9 @@ export class ParsingThread {
     return worker;
   }
 
-  private async hand(worker: Worker, message: ToParser, transfer: readonly ArrayBuffer[]): Promise<void> {
+  private async hand(worker: Worker, message: ToParser, bytes: Bytes): Promise<void> {
     if (worker !== this.worker) return;
-    post(worker, message, transfer);
+    post(worker, message, bytes);
     this.unread += 1;
     if (this.unread === 1) this.bePatient();
     if (this.unread >= MAX_UNREAD) await new Promise<void>((resolve) => this.waitingForRoom.push(resolve));
@@ -133,7 +123,6 @@ export class ParsingThread {
   private receive(worker: Worker, message: FromParser): void {
     if (worker !== this.worker) return;
     if (message.type === 'taken') {
-      if (message.block !== null && this.spare.length < MAX_UNREAD) this.spare.push(message.block);
       this.unread -= 1;
       this.bePatient();
       if (this.unread < MAX_UNREAD) this.letIn();
@@ -184,7 +173,6 @@ export class ParsingThread {
     if (this.worker !== worker) return;
     this.worker = null;
     this.unread = 0;
-    this.spare = [];
     clearTimeout(this.idleTimer);
     clearTimeout(this.patienceTimer);
     for (const waiting of this.waiting.values()) waiting.reject(reason);
@@ -193,6 +181,10 @@ export class ParsingThread {
   }
 }
 
-function post(worker: Worker, message: ToParser, transfer: readonly ArrayBuffer[] = []): void {
-  worker.postMessage(message, transfer);
+/** Sends a message, and the memory of its bytes with it. */
+function post(worker: Worker, message: ToParser, bytes: Bytes = []): void {
+  worker.postMessage(
+    message,
+    bytes.map(({ buffer }) => buffer),
+  );
 }

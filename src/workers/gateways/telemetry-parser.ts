@@ -2,11 +2,14 @@ import type { TelemetryReading } from '../domain/telemetry.js';
 import { TelemetryReader, readTelemetry } from '../domain/telemetry-filter.js';
 import type { TelemetryQuestion } from './cml-api.port.js';
 import { JsonArrayReader, parseJsonArray } from './json-array-reader.js';
-import { BLOCK_BYTES, ParsingThread } from './parsing-thread.js';
+import { ParsingThread } from './parsing-thread.js';
 import type { ThreadAnswer } from './parsing-thread.js';
 
 /** Answers up to here are parsed where they arrive, in less time than it takes to hand them on. */
 const HERE_BYTES = 64 * 1024;
+
+/** Answers up to here are parsed as a whole, in a few milliseconds; larger ones in blocks of about this size. */
+const BLOCK_BYTES = 1024 * 1024;
 
 /** Run from its TypeScript source, as tests do, there is no compiled file that a thread could start from. */
 const THREAD_FILE = import.meta.url.endsWith('.js') ? new URL('./telemetry-parser.worker.js', import.meta.url) : null;
@@ -22,7 +25,7 @@ export interface TelemetryParserOptions {
 
 /** An answer that is being read. What it refuses it refuses with {@link NotAnArray} or {@link ParserCrashed}. */
 export interface IncomingAnswer {
-  /** Takes the next bytes; when it gives a promise, wait for it before the next ones. */
+  /** Takes the next bytes, with their memory, away. When it gives a promise, wait for it before the next ones. */
   push(chunk: Uint8Array): void | Promise<void>;
   /** Says that that was all. */
   end(): TelemetryReading | Promise<TelemetryReading>;
@@ -113,54 +116,50 @@ class AnswerHere implements IncomingAnswer {
 }
 
 /**
- * Sends a large answer to the parsing thread, in blocks of its own: a chunk's memory still belongs to the connection. One
- * that fits in a block is parsed as a whole.
+ * Sends a large answer to the parsing thread: as a whole, or in blocks when it is larger than one. Its memory goes with it:
+ * left to this thread, whose heap is the larger one by far, it would keep the garbage collector busy.
  */
 class AnswerInThread implements IncomingAnswer {
-  private block: ArrayBuffer;
+  private block: Uint8Array<ArrayBuffer>[] = [];
   private bytes = 0;
-  private parts: ThreadAnswer | null = null;
+  private blocks: ThreadAnswer | null = null;
 
   constructor(
     private readonly question: TelemetryQuestion,
     private readonly thread: ParsingThread,
-  ) {
-    this.block = thread.takeBlock();
-  }
+  ) {}
 
   push(chunk: Uint8Array): void | Promise<void> {
-    if (this.bytes + chunk.length > BLOCK_BYTES) return this.pushInParts(chunk);
-    new Uint8Array(this.block).set(chunk, this.bytes);
+    this.block.push(inMemoryOfItsOwn(chunk));
     this.bytes += chunk.length;
+    if (this.bytes < BLOCK_BYTES) return;
+    this.blocks ??= this.thread.begin(this.question);
+    return this.blocks.push(this.takeBlock());
   }
 
   async end(): Promise<TelemetryReading> {
-    const { block, bytes, parts } = this;
-    if (parts === null) return this.thread.read(this.question, { block, bytes });
-    await parts.push({ block, bytes });
-    parts.end();
-    return parts.result;
+    if (this.blocks === null) return this.thread.read(this.question, this.takeBlock());
+    await this.blocks.push(this.takeBlock());
+    this.blocks.end();
+    return this.blocks.result;
   }
 
   cancel(): void {
-    this.parts?.cancel();
+    this.block = [];
+    this.blocks?.cancel();
   }
 
-  private async pushInParts(chunk: Uint8Array): Promise<void> {
-    this.parts ??= this.thread.begin(this.question);
-    for (let from = 0; from < chunk.length;) {
-      const part = chunk.subarray(from, from + BLOCK_BYTES - this.bytes);
-      new Uint8Array(this.block).set(part, this.bytes);
-      this.bytes += part.length;
-      from += part.length;
-      if (this.bytes === BLOCK_BYTES) await this.flush(this.parts);
-    }
-  }
-
-  private flush(parts: ThreadAnswer): Promise<void> {
-    const { block, bytes } = this;
-    this.block = this.thread.takeBlock();
+  private takeBlock(): Uint8Array<ArrayBuffer>[] {
+    const { block } = this;
+    this.block = [];
     this.bytes = 0;
-    return parts.push({ block, bytes });
+    return block;
   }
+}
+
+/** The chunk itself when it is all that is in its memory, else a copy: nobody else's bytes are given away with it. */
+function inMemoryOfItsOwn(chunk: Uint8Array): Uint8Array<ArrayBuffer> {
+  const { buffer } = chunk;
+  const isAlone = buffer instanceof ArrayBuffer && buffer.byteLength === chunk.byteLength;
+  return isAlone ? new Uint8Array(buffer) : new Uint8Array(chunk);
 }

@@ -27,7 +27,7 @@ parentPort?.on('message', (message: ToParser) => {
       answers.delete(id);
       say(outcome);
     }
-    giveBack('block' in message ? message.block : null);
+    say({ type: 'taken' });
   }
 });
 
@@ -39,12 +39,12 @@ function advance(
   const { id } = message;
   try {
     if (message.type === 'whole') {
-      const events = parseJsonArray(Buffer.from(message.block, 0, message.bytes));
+      const events = parseJsonArray(Buffer.concat(message.bytes));
       return { type: 'read', id, reading: readTelemetry(events, message.question) };
     }
     if (answer === undefined) return null;
     if (message.type === 'block') {
-      answer.elements.push(new Uint8Array(message.block, 0, message.bytes));
+      answer.elements.push(Buffer.concat(message.bytes));
       return null;
     }
     answer.elements.end();
@@ -57,8 +57,4 @@ function advance(
 
 function say(message: FromParser): void {
   parentPort?.postMessage(message);
-}
-
-function giveBack(block: ArrayBuffer | null): void {
-  parentPort?.postMessage({ type: 'taken', block } satisfies FromParser, block === null ? [] : [block]);
 }
