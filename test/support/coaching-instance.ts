@@ -3,6 +3,7 @@ import { ActiveSessions } from '../../src/coaching/commands/active-sessions.js';
 import {
   AutoPauseSessionCommand,
   AutoPauseSessionHandler,
+  AutomaticPause,
 } from '../../src/coaching/commands/auto-pause-session.command.js';
 import { CancelSessionCommand, CancelSessionHandler } from '../../src/coaching/commands/cancel-session.command.js';
 import { OwnSessions } from '../../src/coaching/commands/own-sessions.js';
@@ -54,8 +55,9 @@ export class CoachingInstance {
   constructor(events: EventStore, readModels: ReadModelStore, clock: Clock) {
     const aggregates = new AggregateStore(events, coachingCodec, new SnapshotStore(readModels, log), clock);
     const sessions = new SessionsRepository(aggregates);
-    const active = new ActiveSessions(aggregates, events, coachingCodec, sessions, clock);
     const topics = new CoachingTopics();
+    const autoPause = new AutomaticPause(sessions, topics, clock, metrics, new CoachingSettings(), log);
+    const active = new ActiveSessions(aggregates, events, coachingCodec, sessions, autoPause, clock);
     const resumption = new SessionResumption(active, sessions, clock, metrics);
     this.handlers = {
       start: new StartSessionHandler(active, new OwnSessions(sessions), sessions, topics, clock, metrics, log),
@@ -63,7 +65,7 @@ export class CoachingInstance {
       say: new RecordMessageHandler(sessions, resumption, topics, clock, metrics),
       pause: new PauseSessionHandler(sessions, clock),
       cancel: new CancelSessionHandler(sessions, clock),
-      sweep: new AutoPauseSessionHandler(sessions, topics, clock, metrics, new CoachingSettings(), log),
+      sweep: new AutoPauseSessionHandler(autoPause),
     };
   }
 

@@ -9,6 +9,7 @@ import {
 import type {
   AppendResult,
   EventStore,
+  ExpectedRevision,
   Position,
   RecordedEvent,
   SubscribeOptions,
@@ -97,8 +98,8 @@ export async function expectWorkToSurvive(events: EventStore, work: Work): Promi
     let expected: number | 'no_stream' = 'no_stream';
     for (let i = 0; i < work.appendsEach; i++) {
       const batch = newEvents(1 + (i % 3));
-      const guard = expected;
-      const { revision } = await persist(() => events.append(stream, batch, guard), onFailure);
+      const guard: ExpectedRevision = expected;
+      const { revision }: AppendResult = await persist(() => events.append(stream, batch, guard), onFailure);
       written.push(...idsOf(batch));
       expect(revision).toBe(written.length - 1);
       expected = revision;

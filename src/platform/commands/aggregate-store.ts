@@ -33,6 +33,12 @@ interface Baseline extends Loaded<unknown> {
   readonly eventId: string | null;
   /** Revision of the newest snapshot. */
   readonly snapshotAt: number;
+  /**
+   * Commands whose senders may send them again, each with the revision of the first event it wrote: complete up to
+   * `revision`. So "was it carried out before?" costs no look into the store, which may have no index of ids. The map
+   * grows with the stream and is shared with later baselines; it holds facts only.
+   */
+  readonly keyed: Map<string, number>;
 }
 
 export interface AggregateStoreOptions {
@@ -77,12 +83,12 @@ export class AggregateStore {
   }
 
   /** True when a command whose sender may repeat it has written before; `transact` then answers with what it wrote. */
-  async wasCarriedOut(
-    { category }: Pick<Aggregate<unknown, DomainEvent>, 'category'>,
+  async wasCarriedOut<S, E extends DomainEvent>(
+    aggregate: Aggregate<S, E>,
     id: string,
     { repeatable, commandId }: CommandContext,
   ): Promise<boolean> {
-    return repeatable && (await this.events.findEvent(`${category}-${id}`, eventIdOf(commandId, 0))) !== undefined;
+    return repeatable && (await this.catchUp(aggregate, `${aggregate.category}-${id}`)).keyed.has(commandId);
   }
 
   /**
@@ -119,9 +125,8 @@ export class AggregateStore {
     const cached = this.cache.get(stream);
     const baseline = cached ?? (await this.catchUp(aggregate, stream));
     if (context.repeatable) {
-      // Only now that the baseline stands: what the same command, sent to another instance, wrote before this look is
-      // found by it, and what it writes after it makes our append a repeat or a conflict.
-      const before = await this.findEarlierRun(aggregate, stream, context);
+      // What the same command, sent to another instance, writes after this baseline makes our append a repeat or a conflict.
+      const before = await this.findEarlierRun(aggregate, stream, baseline, context);
       if (before) return before;
     }
     const decision = decide(baseline.state as S);
@@ -134,33 +139,35 @@ export class AggregateStore {
     const expected = baseline.revision === -1 ? 'no_stream' : baseline.revision;
     try {
       const appended = await this.append(stream, newEvents, expected);
-      if (context.repeatable) return await this.asStored(aggregate, stream, baseline, context);
+      if (context.repeatable) {
+        // The store may have recognised the events of the other one (same ids), decided at another time: those happened.
+        const { fresh, mine } = await this.readOn(aggregate, stream, baseline, context);
+        return { ...(fresh as Loaded<S>), events: mine, repeated: false };
+      }
       const state = decision.reduce<S>((folded, event) => aggregate.evolve(folded, event), baseline.state as S);
       const eventId = newEvents[newEvents.length - 1]?.id ?? null;
       await this.keep(aggregate, stream, { ...baseline, ...appended, state, eventId });
       return { state, ...appended, events: decision, repeated: false };
     } catch (error) {
       if (!(error instanceof WrongExpectedRevision)) throw error;
-      const mine = await this.ownEventsAfter<E>(stream, baseline.revision, context);
-      const fresh = await this.catchUp(aggregate, stream);
+      const { fresh, mine } = await this.readOn(aggregate, stream, baseline, context);
       return mine.length > 0 ? { ...(fresh as Loaded<S>), events: mine, repeated: true } : undefined;
     }
   }
 
-  /**
-   * What an append of a command that may be under way elsewhere has led to: the store may have recognised the other one's
-   * events (same ids), decided at another time, in which case those are what happened.
-   */
-  private async asStored<S, E extends DomainEvent>(
+  /** What has come since a baseline, and which of it this command wrote. */
+  private async readOn<S, E extends DomainEvent>(
     aggregate: Aggregate<S, E>,
     stream: string,
     baseline: Baseline,
-    context: CommandContext,
-  ): Promise<Transacted<S, E>> {
-    const events = await this.ownEventsAfter<E>(stream, baseline.revision, context);
-    const stored = await this.fold(aggregate, stream, baseline);
-    await this.keep(aggregate, stream, stored);
-    return { ...(stored as Loaded<S>), events, repeated: false };
+    { commandId }: CommandContext,
+  ): Promise<{ readonly fresh: Baseline; readonly mine: readonly E[] }> {
+    const mine: E[] = [];
+    const fresh = await this.fold(aggregate, stream, baseline, (event, { metadata }) => {
+      if (metadata.command_id === commandId) mine.push(event);
+    });
+    await this.keep(aggregate, stream, fresh);
+    return { fresh, mine };
   }
 
   private encode(decided: readonly DomainEvent[], context: CommandContext): NewEvent[] {
@@ -170,6 +177,7 @@ export class AggregateStore {
       time: new Date(this.clock.now()).toISOString(),
       actor: context.actor,
       command_id: context.commandId,
+      ...(context.repeatable && { keyed: true as const }),
     };
     return decided.map((event, index) => this.codec.encode(event, eventIdOf(context.commandId, index), metadata));
   }
@@ -189,28 +197,29 @@ export class AggregateStore {
     }
   }
 
-  /** The client chose the command id and may be sending it again: its first event tells whether it was carried out. */
+  /** The sender chose the command's id and may be sending it again. */
   private async findEarlierRun<S, E extends DomainEvent>(
     aggregate: Aggregate<S, E>,
     stream: string,
+    { keyed }: Baseline,
     context: CommandContext,
   ): Promise<Transacted<S, E> | undefined> {
-    const first = await this.events.findEvent(stream, eventIdOf(context.commandId, 0));
-    if (!first) return undefined;
-    const events = await this.ownEventsAfter<E>(stream, first.revision - 1, context);
+    const first = keyed.get(context.commandId);
+    if (first === undefined) return undefined;
+    const events = await this.ownEventsFrom<E>(stream, first, context);
     return { ...((await this.catchUp(aggregate, stream)) as Loaded<S>), events, repeated: true };
   }
 
-  /** The events of this command among those after a revision. They were one append, so they stand together. */
-  private async ownEventsAfter<E extends DomainEvent>(
+  /** The events of this command, which were one append, so they stand together. */
+  private async ownEventsFrom<E extends DomainEvent>(
     stream: string,
     revision: number,
-    context: CommandContext,
+    { commandId }: CommandContext,
   ): Promise<E[]> {
     const mine: E[] = [];
-    for await (const recorded of this.events.readStream(stream, { from: revision + 1 })) {
-      if (recorded.metadata.command_id === context.commandId) mine.push(this.codec.decode<E>(recorded).event);
-      else if (mine.length > 0) break;
+    for await (const recorded of this.events.readStream(stream, { from: revision })) {
+      if (recorded.metadata.command_id !== commandId) break;
+      mine.push(this.codec.decode<E>(recorded).event);
     }
     return mine;
   }
@@ -227,20 +236,27 @@ export class AggregateStore {
     aggregate: Aggregate<S, E>,
     stream: string,
     start: Baseline | undefined,
+    onEvent?: (event: E, recorded: RecordedEvent) => void,
   ): Promise<Baseline> {
+    const keyed = start?.keyed ?? new Map<string, number>();
     let state = start ? (start.state as S) : aggregate.initialState;
     let last: RecordedEvent | undefined;
     for await (const recorded of this.events.readStream(stream, { from: (start?.revision ?? -1) + 1 })) {
-      state = aggregate.evolve(state, this.codec.decode<E>(recorded).event);
+      const { event } = this.codec.decode<E>(recorded);
+      state = aggregate.evolve(state, event);
+      const { command_id, keyed: isKeyed } = recorded.metadata;
+      if (isKeyed && !keyed.has(command_id)) keyed.set(command_id, recorded.revision);
+      onEvent?.(event, recorded);
       last = recorded;
     }
-    if (!last) return start ?? { state, revision: -1, position: null, eventId: null, snapshotAt: -1 };
+    if (!last) return start ?? { state, revision: -1, position: null, eventId: null, snapshotAt: -1, keyed };
     return {
       state,
       revision: last.revision,
       position: last.position,
       eventId: last.id,
       snapshotAt: start?.snapshotAt ?? -1,
+      keyed,
     };
   }
 
@@ -253,8 +269,9 @@ export class AggregateStore {
     if (!snapshot) return undefined;
     for await (const recorded of this.events.readStream(stream, { from: snapshot.revision, limit: 1 })) {
       if (recorded.id === snapshot.event_id) {
-        const { state, revision } = snapshot;
-        return { state, revision, position: recorded.position, eventId: recorded.id, snapshotAt: revision };
+        const { state, revision, keyed_commands } = snapshot;
+        const keyed = new Map(keyed_commands);
+        return { state, revision, position: recorded.position, eventId: recorded.id, snapshotAt: revision, keyed };
       }
     }
     return undefined;
@@ -273,6 +290,7 @@ export class AggregateStore {
         revision,
         event_id: eventId ?? '',
         state: state as S,
+        keyed_commands: [...baseline.keyed],
       };
       await this.snapshots.save(stream, snapshot);
       kept = { ...baseline, snapshotAt: revision };

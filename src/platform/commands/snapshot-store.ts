@@ -11,6 +11,8 @@ export interface Snapshot<S> {
   /** Id of that event, to notice a snapshot of another history. */
   readonly event_id: string;
   readonly state: S;
+  /** Commands up to there whose senders may send them again: id, and revision of the first event that it wrote. */
+  readonly keyed_commands: readonly (readonly [commandId: string, revision: number])[];
 }
 
 /** Snapshots, newest only, kept beside the read models. */
@@ -26,7 +28,9 @@ export class SnapshotStore {
   async load<S>(stream: string, stateVersion: number): Promise<Snapshot<S> | undefined> {
     try {
       const found = await (await this.collection()).get(stream);
-      return found?.document.state_version === stateVersion ? (found.document as Snapshot<S>) : undefined;
+      const document = found?.document;
+      if (document?.state_version !== stateVersion || !Array.isArray(document.keyed_commands)) return undefined;
+      return document as Snapshot<S>;
     } catch (error) {
       this.log.warn({ stream, error: messageOf(error) }, 'snapshot.load_failed');
       return undefined;

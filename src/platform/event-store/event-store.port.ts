@@ -2,7 +2,7 @@ import type { JsonObject } from '../json.js';
 
 /**
  * The event store as the service needs it: streams with optimistic concurrency, one global order, catch-up
- * subscriptions. Adapters: `embedded/` (SQLite, the default); `eventstoredb/` follows. `test/conformance` holds the
+ * subscriptions. Adapters: `embedded/` (SQLite, the default), `eventstoredb/`. `test/conformance` holds the
  * suite that every adapter passes; where EventStoreDB has an observable behaviour, that behaviour is the contract.
  *
  * Revisions and positions are plain numbers. An adapter whose store counts further than `Number.MAX_SAFE_INTEGER`
@@ -77,6 +77,8 @@ export interface EventMetadata {
   readonly actor: string;
   /** The command that wrote it. */
   readonly command_id: string;
+  /** Present when the command's sender chose its id (`Idempotency-Key`) and so may send it again. */
+  readonly keyed?: true;
 }
 
 export interface NewEvent {

@@ -1,5 +1,6 @@
 /** A check of a worker's telemetry: what it records, and the decision that is in the record. Pure. */
-import { iso, NOT_FOUND } from './cml-worker.decisions.js';
+import { iso } from '../../platform/time/iso.js';
+import { NOT_FOUND } from './cml-worker.decisions.js';
 import type { WorkerDecision } from './cml-worker.decisions.js';
 import type { WorkerActivityUpdated } from './cml-worker.events.js';
 import type { CMLWorkerState, RegisteredWorker } from './cml-worker.js';

@@ -2,6 +2,7 @@
  * What may be done with a CML worker: one pure function per decision, from state to events, `[]` for no change, or a
  * refusal. The moment, the actor and the ids come with the call. Times are epoch milliseconds.
  */
+import { iso } from '../../platform/time/iso.js';
 import type {
   CMLWorkerEvent,
   PauseAbandonedReason,
@@ -44,13 +45,6 @@ const PENDING: WorkerRefusal = {
 /** True for an instance that is gone for good, or on its way there. */
 export function isTerminated(status: WorkerStatus): boolean {
   return status === 'terminated' || status === 'shutting-down';
-}
-
-/** Time as it is stored: ISO 8601, UTC, milliseconds, `Z`. */
-export function iso(epochMs: number): string;
-export function iso(epochMs: number | null): string | null;
-export function iso(epochMs: number | null): string | null {
-  return epochMs === null ? null : new Date(epochMs).toISOString();
 }
 
 export interface Registration {

@@ -2,7 +2,8 @@
  * What EC2 says of a CML worker's instance, and what follows from it: pauses and resumes that were not ours. Pure, as the
  * other decisions. Times are epoch milliseconds.
  */
-import { abandonPause, abandonResume, evidenceOf, iso, pausedEvent, resumedEvent } from './cml-worker.decisions.js';
+import { iso } from '../../platform/time/iso.js';
+import { abandonPause, abandonResume, evidenceOf, pausedEvent, resumedEvent } from './cml-worker.decisions.js';
 import type { WorkerDecision } from './cml-worker.decisions.js';
 import type { CMLWorkerEvent } from './cml-worker.events.js';
 import { CMLWorker } from './cml-worker.js';

@@ -2,6 +2,7 @@
  * When is a worker idle, and may it be paused for that? Pure: the same function decides the pause and answers the
  * idle-status query. Times are epoch milliseconds, UTC.
  */
+import { idleClock, MINUTE } from '../../platform/time/idle-clock.js';
 
 /** The settings that the decision depends on. */
 export interface IdleSettings {
@@ -49,8 +50,6 @@ export interface IdleDecision {
 /** Why `idle_timeout_exceeded` is not acted on. */
 export type NotActedBecause = 'auto_pause_disabled' | 'idle_detection_disabled' | 'not_running' | 'clock_uncertain';
 
-const MINUTE = 60_000;
-
 /** @param newActivity whether this check found a new relevant event; wins whatever its timestamp */
 export function decideIdle(
   now: number,
@@ -60,13 +59,12 @@ export function decideIdle(
 ): IdleDecision {
   const base = idleBase(facts);
   const threshold = effectiveTimeout(facts, settings);
-  const idleFrom = base.at + threshold.minutes * MINUTE;
+  const idle = idleClock(now, base.at, threshold.minutes);
   const snoozeEnd = facts.last_resumed_at === null ? null : facts.last_resumed_at + settings.snoozeMinutes * MINUTE;
   const snoozed = snoozeEnd !== null && now < snoozeEnd;
-  const isIdle = now >= idleFrom;
   const reason: IdleReason = newActivity
     ? 'recent_activity'
-    : !isIdle
+    : !idle.reached
       ? 'not_idle_yet'
       : snoozed
         ? 'in_snooze_period'
@@ -75,11 +73,11 @@ export function decideIdle(
     reason,
     idle_since: base.at,
     idle_since_source: base.source,
-    idle_duration_ms: Math.max(0, now - base.at),
+    idle_duration_ms: idle.idleMs,
     idle_threshold_minutes: threshold.minutes,
     idle_threshold_source: threshold.source,
-    is_idle: isIdle,
-    target_pause_at: Math.max(idleFrom, snoozeEnd ?? idleFrom),
+    is_idle: idle.reached,
+    target_pause_at: Math.max(idle.dueAt, snoozeEnd ?? idle.dueAt),
     snooze_until: snoozed ? snoozeEnd : null,
   };
 }

@@ -1,18 +1,6 @@
 import { ApiProperty, ApiPropertyOptional } from '@nestjs/swagger';
-import { Transform } from 'class-transformer';
-import {
-  IsIn,
-  IsInt,
-  IsNumber,
-  IsOptional,
-  IsString,
-  Matches,
-  Max,
-  MaxLength,
-  Min,
-  ValidateBy,
-  ValidateIf,
-} from 'class-validator';
+import { IsIn, IsNumber, IsOptional, IsString, Matches, MaxLength, ValidateBy, ValidateIf } from 'class-validator';
+import { WholeNumber } from '../../platform/http/whole-number.js';
 import { WORKER_STATUSES } from '../domain/worker-status.js';
 import type { WorkerStatus } from '../domain/worker-status.js';
 
@@ -76,13 +64,7 @@ export class ListWorkersParameters {
   readonly status?: WorkerStatus;
 
   @ApiPropertyOptional({ minimum: 1, maximum: 1000, default: 100, type: 'integer' })
-  @IsOptional()
-  @Transform(({ value }: { value: unknown }) =>
-    typeof value === 'string' && /^\d{1,9}$/.test(value) ? Number(value) : value,
-  )
-  @IsInt({ message: 'a whole number from 1 to 1000 is accepted' })
-  @Min(1, { message: 'a whole number from 1 to 1000 is accepted' })
-  @Max(1000, { message: 'a whole number from 1 to 1000 is accepted' })
+  @WholeNumber(1, 1000)
   readonly limit: number = 100;
 
   @ApiPropertyOptional({ description: '`next` of the page before' })
@@ -94,13 +76,7 @@ export class ListWorkersParameters {
 
 export class TelemetryParameters {
   @ApiPropertyOptional({ minimum: 1, maximum: 1000, default: 100, type: 'integer' })
-  @IsOptional()
-  @Transform(({ value }: { value: unknown }) =>
-    typeof value === 'string' && /^\d{1,9}$/.test(value) ? Number(value) : value,
-  )
-  @IsInt({ message: 'a whole number from 1 to 1000 is accepted' })
-  @Min(1, { message: 'a whole number from 1 to 1000 is accepted' })
-  @Max(1000, { message: 'a whole number from 1 to 1000 is accepted' })
+  @WholeNumber(1, 1000)
   readonly limit: number = 100;
 }
 

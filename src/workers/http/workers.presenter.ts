@@ -1,5 +1,5 @@
 import type { IdleDetectionResult } from '../commands/detect-worker-idle.command.js';
-import { iso } from '../domain/cml-worker.decisions.js';
+import { iso } from '../../platform/time/iso.js';
 import { minutesOf } from '../domain/idle-policy.js';
 import type { CmlTelemetry } from '../gateways/cml-api.port.js';
 import type { Ec2Instance } from '../gateways/ec2.port.js';

@@ -4,6 +4,7 @@ import type { Logger } from 'pino';
 import { stepOf } from '../../platform/commands/command-context.js';
 import { DormouseError, messageOf } from '../../platform/errors.js';
 import type { Job, JobRun, JobSummary } from '../../platform/jobs/job.js';
+import { sweep } from '../../platform/jobs/sweep.js';
 import { LOGGER } from '../../platform/observability/logger.js';
 import type { IdleDetectionResult } from '../commands/detect-worker-idle.command.js';
 import { DetectWorkerIdleCommand } from '../commands/detect-worker-idle.command.js';
@@ -12,8 +13,6 @@ import type { DocumentQuery } from '../../platform/read-models/read-model-store.
 import { WorkerViews } from '../queries/worker-views.js';
 import { WorkersSettings } from '../workers-settings.js';
 import { RunPace } from './run-pace.js';
-
-const PAGE = 500;
 
 type Summary = Record<'checked' | 'idle' | 'auto_paused' | 'skipped' | 'errors', number>;
 
@@ -50,39 +49,19 @@ export class ActivityDetectionJob implements Job {
     return { ...summary, skipped: summary.skipped + Math.max(0, registered - due) };
   }
 
-  /**
-   * Some at a time, a failure stopping no other; nothing is under way any more when this returns or throws.
-   * @returns how many there were @throws the first failure that is not one worker's own, when all others are done
-   */
-  private async forEachWorker(
+  /** Some at a time, one worker's failure stopping no other. @returns how many there were */
+  private forEachWorker(
     where: NonNullable<DocumentQuery['where']>,
-    pass: Pass,
+    { signal, pace, summary }: Pass,
     work: (workerId: string) => Promise<void>,
   ): Promise<number> {
-    let found = 0;
-    for (let after: { id: string } | undefined; ;) {
-      pass.signal.throwIfAborted();
-      const page = await this.views.workers.find({ where, limit: PAGE, ...(after ? { after } : {}) });
-      found += page.length;
-      const done = await Promise.allSettled(
-        page.map(({ id }) => pass.pace.admit(() => this.one(id, pass, () => work(id)))),
-      );
-      for (const outcome of done) if (outcome.status === 'rejected') throw outcome.reason;
-      const last = page[page.length - 1];
-      if (!last || page.length < PAGE) return found;
-      after = { id: last.id };
-    }
-  }
-
-  private async one(workerId: string, { signal, summary }: Pass, work: () => Promise<void>): Promise<void> {
-    signal.throwIfAborted();
-    try {
-      await work();
-    } catch (error) {
-      if (!isOfOneWorker(error)) throw error;
+    const failed = (workerId: string, error: unknown): void => {
       summary.errors++;
-      this.log.warn({ worker_id: workerId, code: error.code, error: messageOf(error) }, 'worker.check_failed');
-    }
+      const code = error instanceof DormouseError ? error.code : undefined;
+      this.log.warn({ worker_id: workerId, code, error: messageOf(error) }, 'worker.check_failed');
+    };
+    const options = { signal, failed, admit: (check: () => Promise<void>) => pace.admit(check) };
+    return sweep({ view: this.views.workers, where }, options, work);
   }
 
   /** A pause or resume that an earlier process left undone is settled by whichever job runs first. */
@@ -99,9 +78,4 @@ export class ActivityDetectionJob implements Job {
     if (result.check && result.idle.reason === 'idle_timeout_exceeded') summary.idle++;
     if (result.paused) summary.auto_paused++;
   }
-}
-
-/** A failure that says something about this worker only; a store that fails, or a defect, makes the whole run fail. */
-function isOfOneWorker(error: unknown): error is DormouseError {
-  return error instanceof DormouseError && error.status !== 503;
 }
