@@ -18,6 +18,7 @@ import { Metrics } from './platform/observability/metrics.js';
 import { Readiness } from './platform/operations/readiness.js';
 import type { Platform } from './platform/platform.js';
 import { closePlatform, openPlatform } from './platform/platform.js';
+import { OutageReasons } from './platform/observability/outage-reasons.js';
 import { pause } from './platform/projections/pause.js';
 import { ProjectionEngine } from './platform/projections/projection-engine.js';
 
@@ -134,17 +135,18 @@ export class Service {
   /** Ready once the read models have reached what was stored at start. A store that is away is waited for. */
   private async followCatchUp(): Promise<void> {
     const { signal } = this.ending;
-    for (let failed = ''; !signal.aborted;) {
+    const outage = new OutageReasons();
+    while (!signal.aborted) {
       try {
+        // Nothing to catch up with is no sign that the read models can be had.
+        await this.platform.readModels.ping();
         await this.app.get(ProjectionEngine).caughtUp(signal);
         this.app.get(Readiness).opened();
         this.log.info({ since_start_ms: Math.round(performance.now()) }, 'service.ready');
         return;
       } catch (error) {
         if (signal.aborted) return;
-        // Once for each reason: who reads the log of a long outage wants to see what changes.
-        if (messageOf(error) !== failed) this.log.warn({ error: messageOf(error) }, 'service.waiting_for_stores');
-        failed = messageOf(error);
+        if (outage.isNews(messageOf(error))) this.log.warn({ error: messageOf(error) }, 'service.waiting_for_stores');
         await pause(LOOK_AGAIN_MS, signal);
       }
     }

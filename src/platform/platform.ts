@@ -88,6 +88,12 @@ async function openReadModels(
 ): Promise<Pick<Platform, 'readModels' | 'leases'>> {
   const { MONGODB_URI, EVENTSTORE_CONNECTION_STRING, DATA_DIR } = settings;
   if (MONGODB_URI !== null) {
+    if (EVENTSTORE_CONNECTION_STRING === null) {
+      log.warn(
+        { advice: 'set EVENTSTORE_CONNECTION_STRING as well to run more than one' },
+        'service.single_instance: events are in DATA_DIR, so only one instance may use this MongoDB database',
+      );
+    }
     const { openMongo } = await import('./mongodb/open-mongo.js');
     return await openMongo(MONGODB_URI, { events, leaseSeconds: settings.LEASE_SECONDS, log });
   }

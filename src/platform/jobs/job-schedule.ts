@@ -3,6 +3,7 @@ import type { Logger } from 'pino';
 import type { Clock } from '../clock.js';
 import { messageOf } from '../errors.js';
 import type { Lease, Leases } from '../leases/leases.port.js';
+import { OutageReasons } from '../observability/outage-reasons.js';
 import { backoff, pause } from '../projections/pause.js';
 import type { JobDocument, JobRecords } from './job-records.js';
 import type { Job, JobRecord } from './job.js';
@@ -15,6 +16,13 @@ export interface Turn {
   readonly seen: JobDocument | undefined;
 }
 
+/**
+ * - `taken`: the job has run, or runs still
+ * - `plan_anew`: the turn was another's, or was cut off
+ * - `store_away`: the run could not do its work, or not be recorded
+ */
+export type TurnOutcome = 'taken' | 'plan_anew' | 'store_away';
+
 /** What a schedule works with. */
 export interface ScheduleContext {
   readonly registry: SchedulerRegistry;
@@ -22,8 +30,10 @@ export interface ScheduleContext {
   readonly leases: Leases;
   readonly clock: Clock;
   readonly log: Logger;
-  /** Runs the job. @returns false when the turn was another's or was cut off, and the next one has to be planned anew */
-  readonly take: (turn: Turn) => Promise<boolean>;
+  /** Runs the job. */
+  readonly take: (turn: Turn) => Promise<TurnOutcome>;
+  /** Resolves when a run may begin. @throws while a store is away */
+  readonly ready: (signal: AbortSignal) => Promise<void>;
 }
 
 /** Longest wait before the pass that a job makes after start. */
@@ -38,6 +48,12 @@ const BACKOFF = { backoffMinMs: 250, backoffMaxMs: 10_000 };
  */
 export class JobSchedule {
   private due: number | null = null;
+  /** Of what keeps the schedule from being held, and the runs from being recorded. */
+  private readonly waiting = new OutageReasons();
+  private readonly unrecorded = new OutageReasons();
+
+  /** Ends the present hold. */
+  private handBack: () => void = () => undefined;
 
   constructor(
     private readonly job: Job,
@@ -51,25 +67,32 @@ export class JobSchedule {
 
   /** Waits for the schedule and holds it, again and again. Resolves when `stopping` aborts. */
   async keep(stopping: AbortSignal): Promise<void> {
-    const { leases, log } = this.context;
+    const { leases, ready } = this.context;
     for (let failures = 0; !stopping.aborted;) {
       try {
+        // Whoever could not run the job leaves it to those who can, and comes back when it can itself.
+        if (failures > 0) await ready(stopping);
         const lease = await leases.acquire(`schedule/${this.job.name}`, stopping);
-        await this.hold(lease, stopping);
-        failures = 0;
+        if (await this.hold(lease, stopping)) failures = 0;
+        else await pause(backoff(++failures, BACKOFF), stopping);
       } catch (error) {
         if (stopping.aborted) return;
-        log.warn({ job: this.job.name, error: messageOf(error) }, 'job.schedule_waiting');
+        this.complain(this.waiting, error, 'job.schedule_waiting');
         await pause(backoff(++failures, BACKOFF), stopping);
       }
     }
   }
 
-  private async hold(lease: Lease, stopping: AbortSignal): Promise<void> {
-    const end = AbortSignal.any([stopping, lease.lost]);
+  /** @returns false when it was given back because the job could not do its work */
+  private async hold(lease: Lease, stopping: AbortSignal): Promise<boolean> {
+    const handBack = new AbortController();
+    const end = AbortSignal.any([stopping, lease.lost, handBack.signal]);
+    this.handBack = () => handBack.abort();
     try {
       await this.plan(lease, end);
+      if (this.waiting.over()) this.context.log.info({ job: this.job.name }, 'job.schedule_resumed');
       await aborted(end);
+      return !handBack.signal.aborted;
     } finally {
       this.disarm();
       this.due = null;
@@ -99,12 +122,24 @@ export class JobSchedule {
 
   /** The next turn is an interval away, whatever becomes of this one. */
   private tick(turn: Turn, end: AbortSignal): void {
-    const { clock, log, take } = this.context;
+    const { clock, take } = this.context;
     this.arm(clock.now() + this.intervalMs, { lease: turn.lease, seen: undefined }, end);
     void take(turn)
-      .then((taken) => (taken ? undefined : this.plan(turn.lease, end)))
+      .then(async (outcome) => {
+        if (outcome === 'plan_anew') await this.plan(turn.lease, end);
+        if (outcome === 'taken') this.unrecorded.over();
+        if (outcome === 'store_away') this.handBack();
+      })
       // A run records and logs its own failures; what is left to catch is that nothing could be recorded.
-      .catch((error: unknown) => log.error({ job: this.job.name, error: messageOf(error) }, 'job.record_failed'));
+      .catch((error: unknown) => {
+        this.complain(this.unrecorded, error, 'job.record_failed');
+        this.handBack();
+      });
+  }
+
+  private complain(reasons: OutageReasons, error: unknown, message: string): void {
+    const line = { job: this.job.name, error: messageOf(error) };
+    this.context.log[reasons.isNews(line.error) ? 'warn' : 'debug'](line, message);
   }
 
   /** Tells the other instances when the next run is. They only show it, so a failure costs nothing. */
@@ -137,12 +172,24 @@ export class JobSchedule {
   }
 }
 
+/** The run failed because a store was away: nothing is wrong with the job, and it is due as soon as the store is back. */
+export function storeWasAway(error: { readonly code: string } | null): boolean {
+  return error !== null && STORE_AWAY.has(error.code);
+}
+
+const STORE_AWAY: ReadonlySet<string> = new Set([
+  'event_store_unavailable',
+  'append_outcome_unknown',
+  'read_model_store_unavailable',
+  'projection_not_ready',
+]);
+
 /**
  * When a run is due by what another instance has recorded: an interval after the start of the last one, at once when that
  * has passed or a run was not finished, and never later than an interval from now, should the other's clock be ahead.
  */
 export function dueAfter({ running, last_run }: JobDocument, intervalMs: number, now: number): number {
-  if (running || !last_run || wasCutOff(last_run)) return now;
+  if (running || !last_run || wasCutOff(last_run) || storeWasAway(last_run.error)) return now;
   return Math.min(Math.max(now, Date.parse(last_run.started_at) + intervalMs), now + intervalMs);
 }
 

@@ -6,8 +6,8 @@ import type { Leases } from '../leases/leases.port.js';
 import type { ReadModelStore } from '../read-models/read-model-store.port.js';
 import { JobRecords } from './job-records.js';
 import { JobRuns, NotDue } from './job-runs.js';
-import { JobSchedule, wasCutOff } from './job-schedule.js';
-import type { Turn } from './job-schedule.js';
+import { JobSchedule, storeWasAway, wasCutOff } from './job-schedule.js';
+import type { Turn, TurnOutcome } from './job-schedule.js';
 import type { Job, JobRecord } from './job.js';
 
 /** A job as operators see it. Times are ISO 8601 UTC. Instances are named where there can be several. */
@@ -52,7 +52,7 @@ export class JobScheduler {
     private readonly clock: Clock,
     private readonly log: Logger,
     /** Resolves when a run may begin: the candidates come from read models, which must have caught up. */
-    ready: (signal: AbortSignal) => Promise<void>,
+    private readonly ready: (signal: AbortSignal) => Promise<void>,
   ) {
     this.records = new JobRecords(readModels);
     this.runs = new JobRuns({ records: this.records, leases, clock, log, ready });
@@ -60,9 +60,9 @@ export class JobScheduler {
 
   register(job: Job): void {
     if (this.jobs.has(job.name)) throw new Error(`Job '${job.name}' is registered twice.`);
-    const { registry, records, leases, clock, log } = this;
-    const take = (turn: Turn): Promise<boolean> => this.takeTurn(this.get(job.name), turn);
-    const schedule = new JobSchedule(job, { registry, records, leases, clock, log, take });
+    const { registry, records, leases, clock, log, ready } = this;
+    const take = (turn: Turn): Promise<TurnOutcome> => this.takeTurn(this.get(job.name), turn);
+    const schedule = new JobSchedule(job, { registry, records, leases, clock, log, take, ready });
     this.jobs.set(job.name, { job, schedule, running: undefined, waiting: undefined });
   }
 
@@ -142,15 +142,17 @@ export class JobScheduler {
   }
 
   /** The interval's turn. A run that is still going here is not overlapped; the next turn comes. */
-  private async takeTurn(scheduled: Scheduled, turn: Turn): Promise<boolean> {
+  private async takeTurn(scheduled: Scheduled, turn: Turn): Promise<TurnOutcome> {
     if (scheduled.running || this.stopping.signal.aborted) {
       this.log.warn({ job: scheduled.job.name }, 'job.skipped_still_running');
-      return true;
+      return 'taken';
     }
     try {
-      return !wasCutOff(await this.begin(scheduled, turn));
+      const record = await this.begin(scheduled, turn);
+      if (storeWasAway(record.error)) return 'store_away';
+      return wasCutOff(record) ? 'plan_anew' : 'taken';
     } catch (error) {
-      if (error instanceof NotDue) return false;
+      if (error instanceof NotDue) return 'plan_anew';
       throw error;
     }
   }

@@ -5,7 +5,9 @@ import { afterEach, beforeEach, describe, expect, it, jest } from '@jest/globals
 import { SchedulerRegistry } from '@nestjs/schedule';
 import { pino } from 'pino';
 import { ManualClock } from '../clock.js';
+import { eventually } from '../../../test/support/eventually.js';
 import { DormouseError } from '../errors.js';
+import { EventStoreUnavailable } from '../event-store/event-store.errors.js';
 import { SoloLeases } from '../leases/solo-leases.js';
 import { EmbeddedReadModelStore } from '../read-models/embedded/embedded-read-model-store.js';
 import { ReadModelStoreUnavailable } from '../read-models/read-model-store.errors.js';
@@ -316,6 +318,38 @@ describe('Once started', () => {
     await pass(300_000);
     expect(job.runs).toHaveLength(1);
     expect(jest.getTimerCount()).toBe(0);
+  });
+
+  it('runs a job again as soon as the stores answer when a run failed because one was away', async () => {
+    await start();
+    await pass(1_000);
+    const away = new EventStoreUnavailable('EventStoreDB could not read: there is no connection.');
+    job.runs[0]?.fail(away);
+    let asked = 0;
+    ready = () => (asked++, Promise.reject(away));
+    await eventually('the stores are asked again and again', () => asked > 1);
+    expect(job.runs).toHaveLength(1);
+    expect(await scheduler.statusOf('sweeping')).toMatchObject({ last_run: { outcome: 'failed' }, next_run_at: null });
+    ready = () => Promise.resolve();
+    await eventually('it is planned', async () => (await scheduler.statusOf('sweeping')).next_run_at !== null);
+    await pass(1_000);
+    expect(job.runs).toHaveLength(2);
+    job.runs[1]?.end();
+    await settled();
+    expect((await scheduler.statusOf('sweeping')).last_run).toMatchObject({ outcome: 'succeeded' });
+    await scheduler.stop();
+  });
+
+  it('leaves a run that failed by itself to the next interval', async () => {
+    await start();
+    await pass(1_000);
+    job.runs[0]?.fail(new DormouseError('broom_missing', 502, 'There is no broom.'));
+    await pass(59_999);
+    expect(job.runs).toHaveLength(1);
+    await pass(1);
+    expect(job.runs).toHaveLength(2);
+    job.runs[1]?.end();
+    await scheduler.stop();
   });
 
   it('makes a pass after a restart however short ago the last run was, because nobody else does', async () => {

@@ -3,6 +3,7 @@ import { hostname } from 'node:os';
 import type { Logger } from 'pino';
 import { DormouseError, messageOf } from '../errors.js';
 import type { MongoConnection } from '../mongodb/mongo-connection.js';
+import { OutageReasons } from '../observability/outage-reasons.js';
 import { HeldLease } from './held-lease.js';
 import { Leases } from './leases.port.js';
 import type { Lease } from './leases.port.js';
@@ -50,6 +51,7 @@ export class MongoLeases extends Leases {
   private readonly closing = new AbortController();
   private readonly clock: MonotonicClock;
   private readonly log: Logger;
+  private readonly outage = new OutageReasons();
   /** For so long a lease is certain to be held after it was asked for. */
   private readonly certainMs: number;
   private readonly renewEveryMs: number;
@@ -169,19 +171,21 @@ export class MongoLeases extends Leases {
     if (due.length === 0) return this.renewEveryMs / 2;
     try {
       const gone = await this.table.renew(due);
+      this.outage.over();
       for (const lease of due) {
         if (!gone.has(lease.name)) lease.extend(askedAt + this.certainMs);
         else if (this.held.has(lease)) this.lost(lease);
       }
       return this.renewEveryMs;
     } catch (error) {
-      this.log.warn({ leases: due.map(({ name }) => name), error: messageOf(error) }, 'leases.renewal_failed');
+      const line = { leases: due.map(({ name }) => name), error: messageOf(error) };
+      this.log[this.outage.isNews(line.error) ? 'warn' : 'debug'](line, 'leases.renewal_failed');
       return this.renewEveryMs / 8;
     }
   }
 
   private lost(lease: HeldLease): void {
-    this.log.warn({ lease: lease.name, token: lease.token }, 'leases.lost');
+    this.log.warn({ lease: lease.name, lease_token: lease.token }, 'leases.lost');
     lease.lose();
   }
 }

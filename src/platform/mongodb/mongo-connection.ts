@@ -5,6 +5,7 @@ import { SettingsError } from '../config/settings.js';
 import { messageOf } from '../errors.js';
 import { ReadModelStoreUnavailable } from '../read-models/read-model-store.errors.js';
 import { isMongoError, portError } from './mongo-failure.js';
+import { Reachability } from './reachability.js';
 
 export interface MongoConnectionOptions {
   readonly log: Logger;
@@ -56,6 +57,7 @@ export class MongoConnection {
     readonly db: Db,
     /** The hosts, without credentials; for messages. */
     readonly address: string,
+    private readonly reachability: Reachability,
     private readonly operationTimeoutMs: number,
   ) {}
 
@@ -72,8 +74,9 @@ export class MongoConnection {
     try {
       const client = new driver.MongoClient(uri, notNamedIn(query));
       const db = client.db(decodeURIComponent(database) || DEFAULT_DATABASE, required(driver));
-      logReachability(client, address, options.log);
-      return new MongoConnection(client, db, address, options.operationTimeoutMs ?? OPERATION_TIMEOUT_MS);
+      const reachability = new Reachability(client, address, options.log);
+      const { operationTimeoutMs = OPERATION_TIMEOUT_MS } = options;
+      return new MongoConnection(client, db, address, reachability, operationTimeoutMs);
     } catch (error) {
       throw refused(withoutCredentials(messageOf(error), credentials));
     }
@@ -94,7 +97,7 @@ export class MongoConnection {
     try {
       return await Promise.race([this.connect().then(() => work(this.db)), late]);
     } catch (error) {
-      throw portError(this.address, error);
+      throw portError(this.address, this.reachability.reasonOf(error), this.reachability.hasAnswered);
     } finally {
       clearTimeout(timer);
     }
@@ -150,17 +153,4 @@ function notNamedIn(query: string): MongoClientOptions {
 function withoutCredentials(message: string, credentials: string): string {
   const secrets = [credentials, ...credentials.split(':')].filter((secret) => secret !== '');
   return secrets.reduce((text, secret) => text.replaceAll(secret, '***'), message);
-}
-
-/** One line when the server is lost and one when it is back, not one for each attempt. */
-function logReachability(client: MongoClient, address: string, log: Logger): void {
-  const lost = new Set<string>();
-  client.on('serverHeartbeatFailed', ({ connectionId, failure }) => {
-    if (!lost.has(connectionId))
-      log.warn({ mongodb: address, server: connectionId, error: failure.message }, 'mongodb.lost');
-    lost.add(connectionId);
-  });
-  client.on('serverHeartbeatSucceeded', ({ connectionId }) => {
-    if (lost.delete(connectionId)) log.info({ mongodb: address, server: connectionId }, 'mongodb.regained');
-  });
 }

@@ -47,13 +47,14 @@ export function isMongoError(error: unknown): error is Error {
  * with what to do; {@link DocumentTooLarge}; a violated index and anything that is not the driver's pass as they are.
  *
  * @param where the deployment, without credentials
+ * @param worked it has answered before, so that the address and TLS are not to blame
  */
-export function portError(where: string, error: unknown): unknown {
+export function portError(where: string, error: unknown, worked = false): unknown {
   if (!isMongoError(error) || error instanceof DormouseError || isDuplicateKey(error)) return error;
   if (isTooLarge(error)) {
     return new DocumentTooLarge(`MongoDB takes documents of at most 16 MB: ${messageOf(error)}.`, { cause: error });
   }
-  const advice = adviceFor(error);
+  const advice = adviceFor(error, worked);
   const message = `MongoDB (${where}) did not do it: ${trimmed(messageOf(error))}${advice ? `; ${advice}` : ''}.`;
   return new ReadModelStoreUnavailable(message, { cause: error });
 }
@@ -90,7 +91,7 @@ function isTooLarge(error: Error): boolean {
   );
 }
 
-function adviceFor(error: Error): string | undefined {
+function adviceFor(error: Error, worked: boolean): string | undefined {
   const byCode = ADVICE[codeOf(error)];
   if (byCode) return byCode;
   const text = textOf(error);
@@ -98,9 +99,13 @@ function adviceFor(error: Error): string | undefined {
   if (/ssl|tls|wrong version number|certificate/i.test(text)) {
     return 'TLS does not fit: check tls, tlsCAFile and tlsCertificateKeyFile in MONGODB_URI';
   }
+  if (/ENOTFOUND|EAI_AGAIN/.test(text)) return 'the host name in MONGODB_URI cannot be resolved';
+  if (/ECONNREFUSED/.test(text))
+    return 'nothing listens there: is it running, and are host and port in MONGODB_URI right?';
   if (/selection timed out/i.test(text)) return 'no server that fits: check hosts and replicaSet in MONGODB_URI';
-  if (error.name === 'MongoServerSelectionError' && /closed|ECONNRESET/i.test(text)) {
-    return 'the server hangs up: if it asks for TLS, MONGODB_URI needs tls=true';
+  const whileConnecting = error.name === 'MongoServerSelectionError' || text.includes('<monitor>');
+  if (whileConnecting && !worked && /closed|ECONNRESET/i.test(text)) {
+    return 'the server hangs up: it asks for TLS (MONGODB_URI then needs tls=true), or is no MongoDB';
   }
   return undefined;
 }

@@ -54,6 +54,9 @@ describe("The driver's errors in the port's", () => {
     ['TLS to a server without', selectionError('SSL routines:ssl3_get_record:wrong version number'), 'check tls'],
     ['an unknown certificate', selectionError('self-signed certificate in certificate chain'), 'tlsCAFile'],
     ['no TLS to a server with', selectionError('connection 1 to 127.0.0.1:27017 closed'), 'tls=true'],
+    ['a name without an address', selectionError('getaddrinfo ENOTFOUND db.invalid'), 'host name in MONGODB_URI'],
+    ['a port that nobody has', selectionError('connect ECONNREFUSED 127.0.0.1:1'), 'nothing listens there'],
+    ['a server that hangs up', new MongoNetworkError('connection <monitor> to 127.0.0.1:7001 closed'), 'is no MongoDB'],
     ['a full disk', serverError(14031, 'available disk space is less than required'), 'disk of the server is full'],
     ['whatever else a server may answer', serverError(8, 'something is wrong'), 'something is wrong'],
   ])('tell of %s as the store being unavailable, and what to do', (_what, error, text) => {
@@ -62,6 +65,11 @@ describe("The driver's errors in the port's", () => {
     expect(mapped).toMatchObject({ status: 503, cause: error });
     expect((mapped as Error).message).toContain(text);
     expect((mapped as Error).message).toContain(WHERE);
+  });
+
+  it('do not blame the address or TLS of a server that has answered before', () => {
+    const closed = new MongoNetworkError('connection <monitor> to 127.0.0.1:7001 closed');
+    expect((portError(WHERE, closed, true) as Error).message).toMatch(/closed\.$/);
   });
 
   it.each([

@@ -3,8 +3,10 @@ import { ApiOkResponse, ApiOperation, ApiTags } from '@nestjs/swagger';
 import { Gauge } from 'prom-client';
 import { Clock } from '../clock.js';
 import { JobScheduler } from '../jobs/job-scheduler.js';
+import type { JobStatus } from '../jobs/job-scheduler.js';
 import { Metrics } from '../observability/metrics.js';
 import { ProjectionEngine } from '../projections/projection-engine.js';
+import type { ProjectionStatus } from '../projections/projection-engine.js';
 
 /** For Prometheus. What projections and jobs say is read when it is asked for. */
 @ApiTags('operations')
@@ -68,12 +70,23 @@ export class MetricsHttpController {
   @ApiOkResponse({ content: { 'text/plain': { schema: { type: 'string' } } } })
   async metricsText(): Promise<string> {
     for (const gauge of Object.values(this.gauges)) gauge.reset();
-    for (const projection of await this.projections.status()) {
+    // What a store that is away would have to tell is left out; the rest is wanted then more than ever.
+    const [projections, jobs] = await Promise.allSettled([this.projections.status(), this.jobs.status()]);
+    if (projections.status === 'fulfilled') this.showProjections(projections.value);
+    if (jobs.status === 'fulfilled') this.showJobs(jobs.value);
+    return this.metrics.registry.metrics();
+  }
+
+  private showProjections(projections: readonly ProjectionStatus[]): void {
+    for (const projection of projections) {
       this.gauges.lagEvents.set({ projection: projection.name }, projection.lag_events);
       this.gauges.lagSeconds.set({ projection: projection.name }, projection.lag_seconds);
       this.gauges.parked.set({ projection: projection.name }, projection.parked_streams);
     }
-    for (const { name, last_run, last_success_at } of await this.jobs.status()) {
+  }
+
+  private showJobs(jobs: readonly JobStatus[]): void {
+    for (const { name, last_run, last_success_at } of jobs) {
       if (last_run) {
         this.gauges.lastRun.set({ job: name, outcome: last_run.outcome }, Date.parse(last_run.finished_at) / 1000);
         this.gauges.duration.set({ job: name }, last_run.duration_ms / 1000);
@@ -82,6 +95,5 @@ export class MetricsHttpController {
         this.gauges.sinceSuccess.set({ job: name }, (this.clock.now() - Date.parse(last_success_at)) / 1000);
       }
     }
-    return this.metrics.registry.metrics();
   }
 }

@@ -1,4 +1,5 @@
 import { Injectable } from '@nestjs/common';
+import { PlatformSettings } from '../config/platform-settings.js';
 import { messageOf } from '../errors.js';
 import { EventStore } from '../event-store/event-store.port.js';
 import { JobScheduler } from '../jobs/job-scheduler.js';
@@ -7,6 +8,7 @@ import { Leases } from '../leases/leases.port.js';
 import { ProjectionEngine } from '../projections/projection-engine.js';
 import type { ProjectionStatus } from '../projections/projection-engine.js';
 import { ReadModelStore } from '../read-models/read-model-store.port.js';
+import { diskTrouble } from './disk-trouble.js';
 
 export interface StoreHealth {
   readonly kind: string;
@@ -30,7 +32,7 @@ export interface ReadinessReport {
   readonly jobs: readonly JobStatus[];
 }
 
-/** May requests be sent here? Stores reachable, read models caught up since start, not stopping. */
+/** May requests be sent here? Stores reachable, room to write, read models caught up since start, not stopping. */
 @Injectable()
 export class Readiness {
   private stopping = false;
@@ -42,6 +44,7 @@ export class Readiness {
     private readonly projections: ProjectionEngine,
     private readonly jobs: JobScheduler,
     private readonly leases: Leases,
+    private readonly settings: PlatformSettings,
   ) {}
 
   /** From now on not ready: the process is about to end. */
@@ -55,7 +58,11 @@ export class Readiness {
   }
 
   async report(): Promise<ReadinessReport> {
-    const [event_store, read_models] = await Promise.all([healthOf(this.events), healthOf(this.readModels)]);
+    const [event_store, read_models, disk] = await Promise.all([
+      healthOf(this.events),
+      healthOf(this.readModels),
+      this.diskTrouble(),
+    ]);
     const reachable = event_store.reachable && read_models.reachable;
     const projections = reachable ? await this.projections.status() : [];
     const jobs = reachable ? await this.jobs.status() : [];
@@ -63,6 +70,7 @@ export class Readiness {
     if (this.stopping) reasons.push('The service is stopping.');
     if (!event_store.reachable) reasons.push(`The event store cannot be reached: ${event_store.error}`);
     if (!read_models.reachable) reasons.push(`The read models cannot be reached: ${read_models.error}`);
+    if (disk !== null) reasons.push(`DATA_DIR (${this.settings.DATA_DIR}) cannot be written: ${disk}.`);
     if (reachable && !this.caughtUp) reasons.push('The read models are still catching up with the stored events.');
     return {
       status: reasons.length === 0 ? 'ready' : 'not_ready',
@@ -75,6 +83,12 @@ export class Readiness {
       projections,
       jobs,
     };
+  }
+
+  /** Of no concern when both stores are elsewhere. */
+  private async diskTrouble(): Promise<string | null> {
+    const isNeeded = this.events.kind === 'embedded' || this.readModels.kind === 'embedded';
+    return isNeeded ? await diskTrouble(this.settings.DATA_DIR) : null;
   }
 
   private holds(projections: readonly ProjectionStatus[], jobs: readonly JobStatus[]): ReadinessReport['holds'] {

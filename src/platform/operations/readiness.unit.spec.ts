@@ -1,3 +1,5 @@
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { SchedulerRegistry } from '@nestjs/schedule';
 import { pino } from 'pino';
@@ -5,6 +7,7 @@ import { eventually } from '../../../test/support/eventually.js';
 import { notesProjection, ProjectionFixture } from '../../../test/support/projection-fixture.js';
 import { TransferableLeases } from '../../../test/support/transferable-leases.js';
 import { JobScheduler } from '../jobs/job-scheduler.js';
+import { PlatformSettings } from '../config/platform-settings.js';
 import type { Leases } from '../leases/leases.port.js';
 import { SoloLeases } from '../leases/solo-leases.js';
 import type { ProjectionEngine } from '../projections/projection-engine.js';
@@ -12,11 +15,13 @@ import { Readiness } from './readiness.js';
 
 describe('Readiness', () => {
   let test: ProjectionFixture;
+  let dataDirectory: string;
   let schedulers: JobScheduler[];
 
   beforeEach(async () => {
     test = await ProjectionFixture.open();
     schedulers = [];
+    dataDirectory = tmpdir();
   });
 
   afterEach(async () => {
@@ -33,7 +38,8 @@ describe('Readiness', () => {
     jobs.register({ name: 'sweeping', intervalSeconds: 3_600, run: () => Promise.resolve({}) });
     jobs.start();
     schedulers.push(jobs);
-    const readiness = new Readiness(events, readModels, engine, jobs, leases);
+    const settings = Object.assign(new PlatformSettings(), { DATA_DIR: dataDirectory });
+    const readiness = new Readiness(events, readModels, engine, jobs, leases, settings);
     await engine.caughtUp();
     readiness.opened();
     return { readiness, engine };
@@ -96,6 +102,16 @@ describe('Readiness', () => {
     test.readModels.unavailable = false;
     expect(report).toMatchObject({ status: 'not_ready', holds: { projections: [], schedules: [] } });
     expect(report.reasons.join()).toMatch(/read models cannot be reached/);
+  });
+
+  it('is lost while the embedded stores could not write, and says where', async () => {
+    const { readiness } = await instance(new SoloLeases());
+    dataDirectory = join(tmpdir(), 'unmounted');
+    const { readiness: elsewhere } = await instance(new SoloLeases());
+    expect(await readiness.report()).toMatchObject({ status: 'ready' });
+    const { status, reasons } = await elsewhere.report();
+    expect(status).toBe('not_ready');
+    expect(reasons.join()).toMatch(/^DATA_DIR \(.*unmounted\) cannot be written: .*ENOENT.*check that it exists/);
   });
 
   it('is lost when the service is about to stop', async () => {

@@ -14,9 +14,23 @@ export interface FoldContext {
   readonly collection: Collection<Document>;
   /** Ids of events to leave out. */
   readonly skipped: ReadonlySet<string>;
+  /** Documents as the store has them, by id: these are not read again. */
+  readonly known: KnownDocuments;
   readonly options: Pick<ProjectionOptions, 'applyAttempts' | 'applyRetryMs'>;
   /** Puts a stream aside because of this event. */
   park(event: RecordedEvent, error: string, attempts: number): void;
+}
+
+/** A document as it is stored; without content: there is none, or it was deleted by the event at its position. */
+export interface KnownDocument {
+  readonly document: Document | undefined;
+  readonly position: Position | null;
+}
+
+/** Where {@link BatchFold} looks for documents before it asks the store. */
+export interface KnownDocuments {
+  get(id: string): KnownDocument | undefined;
+  set(id: string, known: KnownDocument): unknown;
 }
 
 /** A document while a batch is folded onto it. */
@@ -81,6 +95,11 @@ export class BatchFold {
     return writes;
   }
 
+  /** Once the writes have been made: notes what the store now has. */
+  remember(): void {
+    for (const [id, { document, position }] of this.cells) this.context.known.set(id, { document, position });
+  }
+
   /** Documents it holds, changed or not. */
   get documents(): number {
     return this.cells.size;
@@ -117,16 +136,18 @@ export class BatchFold {
 
   private async load(ids: readonly (string | undefined)[]): Promise<void> {
     const wanted = new Set<string>();
-    for (const id of ids) if (id !== undefined && !this.cells.has(id)) wanted.add(id);
+    for (const id of ids) {
+      if (id === undefined || this.cells.has(id)) continue;
+      const known = this.context.known.get(id);
+      if (known) this.cells.set(id, cellOf(known));
+      else wanted.add(id);
+    }
     if (wanted.size === 0) return;
     for (const { id, position, document } of await this.context.collection.getManyWithDeleted([...wanted])) {
-      const existed = document !== null;
-      this.cells.set(id, { document: document ?? undefined, position, stream: undefined, changed: false, existed });
+      this.cells.set(id, cellOf({ document: document ?? undefined, position }));
       wanted.delete(id);
     }
-    for (const id of wanted) {
-      this.cells.set(id, { document: undefined, position: null, stream: undefined, changed: false, existed: false });
-    }
+    for (const id of wanted) this.cells.set(id, cellOf({ document: undefined, position: null }));
   }
 
   private apply(step: Step): Failure | undefined {
@@ -171,4 +192,8 @@ export class BatchFold {
     }
     if (failure) this.context.park(step.recorded, messageOf(failure.error), attempts);
   }
+}
+
+function cellOf({ document, position }: KnownDocument): Cell {
+  return { document, position, stream: undefined, changed: false, existed: document !== undefined };
 }

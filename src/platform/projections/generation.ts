@@ -1,6 +1,8 @@
+import { LRUCache } from 'lru-cache';
 import type { EventBatch, Position, RecordedEvent } from '../event-store/event-store.port.js';
 import type { Collection, Document, Fence } from '../read-models/read-model-store.port.js';
 import { BatchFold } from './batch-fold.js';
+import type { KnownDocument } from './batch-fold.js';
 import { SKIPPED_EVENTS } from './parking.js';
 import type { ParkedChanges, ParkedStream, ParkedStreams, SkippedEvent } from './parking.js';
 import type { ProjectionContext } from './projection-options.js';
@@ -45,6 +47,11 @@ export interface ReplayOutcome {
 export class Generation {
   /** Documents it has made, less those it has deleted, since it was opened. */
   documents = 0;
+  /**
+   * The documents last written or read. Nobody else writes them while the lease is held, so they are as stored; where
+   * a write of an earlier holder arrives late, it is what follows from the same events (and guarded by its position).
+   */
+  private readonly known: LRUCache<string, KnownDocument>;
   private uncommitted: Uncommitted | undefined;
   private persisted: Position | null;
   private persistedAt: number;
@@ -61,6 +68,7 @@ export class Generation {
   ) {
     this.persisted = position;
     this.persistedAt = context.clock.now();
+    this.known = new LRUCache({ max: context.options.keepDocuments });
   }
 
   /** Everything up to here is in the documents or, while more comes, waits to be committed. */
@@ -103,6 +111,7 @@ export class Generation {
       changes.accept();
       this.documents += fold.documentsAdded;
     }
+    fold.remember();
     this.uncommitted = undefined;
     this.position = position;
     if (this.checkpointIsDue()) await this.flush(write);
@@ -131,6 +140,7 @@ export class Generation {
     for await (const events of this.heldBack(record)) await fold.fold(events, write.signal);
     await this.commit(fold.writes(), changes.writes(), write);
     changes.accept();
+    fold.remember();
     this.documents += fold.documentsAdded;
     return { applied: fold.applied, parked: this.parked.get(record.stream) ?? null };
   }
@@ -164,6 +174,7 @@ export class Generation {
         codec: this.context.codec,
         collection: this.collection,
         skipped: this.skipped,
+        known: this.known,
         options: this.context.options,
         park: (event, error, attempts) => {
           changes.park(this.parkedBecause(event, error, attempts, before));

@@ -87,10 +87,16 @@ export class ProjectionEngine {
     return await Promise.all([...this.runners.values()].map((runner) => runner.status()));
   }
 
-  /** Resolves when every view has reached the end of the events as it is now. @throws the signal's reason */
+  /**
+   * Resolves when every view has reached the end of the events as it is now.
+   *
+   * @throws the signal's reason @throws {ProjectionNotReady} there are no events, and a read model that cannot be opened
+   */
   async caughtUp(signal?: AbortSignal): Promise<void> {
     signal?.throwIfAborted();
     const head = await this.context.events.head();
+    const closed = [...this.runners.values()].find(({ view }) => !view.isOpen);
+    if (head === null && closed) closed.view.refuse();
     if (head === null) return;
     await Promise.all([...this.runners.values()].map(({ view }) => view.applied.reached(head, signal)));
     signal?.throwIfAborted();

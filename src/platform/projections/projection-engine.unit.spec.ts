@@ -1,4 +1,5 @@
-import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
+import { afterEach, beforeEach, describe, expect, it, jest } from '@jest/globals';
+import { EmbeddedCollection } from '../read-models/embedded/embedded-collection.js';
 import { eventually } from '../../../test/support/eventually.js';
 import { notesProjection, ProjectionFixture } from '../../../test/support/projection-fixture.js';
 import type { Notes } from '../../../test/support/projection-fixture.js';
@@ -8,9 +9,18 @@ describe('projection engine', () => {
   beforeEach(async () => {
     test = await ProjectionFixture.open();
   });
-  afterEach(() => test.close());
+  afterEach(async () => {
+    jest.restoreAllMocks();
+    await test.close();
+  });
 
   const documentCommits = () => test.readModels.commits.filter(({ writes }) => writes.length > 0);
+
+  /** Ids of the documents that the store is asked for, batch by batch. */
+  const watchReads = () => {
+    const spy = jest.spyOn(EmbeddedCollection.prototype, 'getManyWithDeleted');
+    return () => spy.mock.calls.flatMap(([ids]) => ids);
+  };
 
   it('applies what is stored, then what comes', async () => {
     await test.note('a', '1', '2');
@@ -49,6 +59,38 @@ describe('projection engine', () => {
     expect(commits[0]?.beside).toMatchObject([
       { collection: 'projection_states', id: 'notes', document: { checkpoint: await test.events.head() } },
     ]);
+  });
+
+  it('reads a document once, however often it changes, and again after a commit that failed', async () => {
+    const read = watchReads();
+    const engine = await test.started();
+    for (const text of ['1', '2', '3']) {
+      await test.note('a', text);
+      await engine.caughtUp();
+    }
+    expect(read()).toEqual(['a']);
+
+    test.readModels.faultOf = () => {
+      test.readModels.faultOf = () => undefined;
+      return 'answer_lost';
+    };
+    await test.note('a', '4');
+    await engine.caughtUp();
+    await test.note('a', '5');
+    await engine.caughtUp();
+    expect(read()).toEqual(['a', 'a']);
+    expect(await test.served(engine)).toEqual({ a: ['1', '2', '3', '4', '5'] });
+  });
+
+  it('keeps no more documents in memory than it was given', async () => {
+    const read = watchReads();
+    const engine = await test.started(notesProjection(), { keepDocuments: 1 });
+    for (const id of ['a', 'b', 'b', 'a']) {
+      await test.note(id, 'x');
+      await engine.caughtUp();
+    }
+    expect(read()).toEqual(['a', 'b', 'a']);
+    expect(await test.served(engine)).toEqual(test.folded());
   });
 
   it('goes on in batches of the size it was given', async () => {

@@ -12,6 +12,8 @@ export interface ProjectionOptions {
   /** While more events are at hand, so many of them (or so many documents) are committed together. */
   readonly commitAfterEvents: number;
   readonly commitAfterDocuments: number;
+  /** Documents of a projection that are kept in memory, so that those that change again and again are not read each time. */
+  readonly keepDocuments: number;
   /** First and longest wait after a failure; it doubles in between. */
   readonly backoffMinMs: number;
   readonly backoffMaxMs: number;
@@ -39,8 +41,9 @@ export const DEFAULT_PROJECTION_OPTIONS: ProjectionOptions = {
   batchSize: 250,
   commitAfterEvents: 100_000,
   commitAfterDocuments: 2_000,
+  keepDocuments: 2_000,
   backoffMinMs: 100,
-  backoffMaxMs: 10_000,
+  backoffMaxMs: 2_000,
   applyAttempts: 3,
   applyRetryMs: 50,
   checkpointEveryMs: 1_000,

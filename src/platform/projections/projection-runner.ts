@@ -1,6 +1,7 @@
 import { messageOf } from '../errors.js';
 import { LeaseLost } from '../leases/leases.port.js';
 import type { Lease } from '../leases/leases.port.js';
+import { OutageReasons } from '../observability/outage-reasons.js';
 import { StaleFence } from '../read-models/read-model-store.errors.js';
 import type { Document } from '../read-models/read-model-store.port.js';
 import { PARKED_STREAMS } from './parking.js';
@@ -19,6 +20,9 @@ import type { RebuildProgress } from './rebuild.js';
 import { followEvents } from './subscription.js';
 import { ProjectionView } from './view.js';
 
+/** A subscription that failed so often in a row is better tried by another instance. */
+const LEAVE_AFTER_FAILURES = 3;
+
 /** A rebuild that is under way. */
 export interface RebuildHandle {
   /** How far it is now. */
@@ -36,6 +40,9 @@ export class ProjectionRunner {
   private activity: ProjectionActivity = 'stopped';
   private lastError: ProjectionStatus['last_error'] = null;
   private failures = 0;
+  private readonly outage = new OutageReasons();
+  /** While waiting for the lease: because the events cannot be read here. */
+  private eventsAway = false;
   /** While waiting for the lease: long enough to say that another instance has it. */
   private runsElsewhere = false;
   private session: ProjectionSession | undefined;
@@ -49,7 +56,11 @@ export class ProjectionRunner {
     private readonly context: ProjectionContext,
     readonly projection: Projection,
   ) {
-    this.view = new ProjectionView(projection.name, () => this.look());
+    this.view = new ProjectionView(
+      projection.name,
+      () => this.look(),
+      () => this.lastError?.message,
+    );
   }
 
   /** Begins the loop. Resolves when what is stored has been opened once, or could not be. */
@@ -114,7 +125,7 @@ export class ProjectionRunner {
   async withSession<T>(work: (session: ProjectionSession) => Promise<T>): Promise<T> {
     const { name } = this.projection;
     if (this.session && !this.session.signal.aborted) return await work(this.session);
-    if (this.running && !this.runsElsewhere) throw new ProjectionNotReady(name);
+    if (this.running && !this.runsElsewhere) throw new ProjectionNotReady(name, this.lastError?.message);
     const lease = await this.context.leases.tryAcquire(this.leaseName);
     if (!lease) throw new ProjectionRunsElsewhere(name, (await this.loadState())?.instance ?? null);
     const end = new AbortController();
@@ -184,7 +195,8 @@ export class ProjectionRunner {
 
   /**
    * Follows the events until the subscription ends, and waits before the next one. That alone does not end the session,
-   * nor what else goes on in it; a commit that failed does.
+   * nor what else goes on in it; a commit that failed does. After several failures in a row the projection is left to
+   * other instances, which may still reach the events.
    *
    * @throws the reason of the session's end
    */
@@ -196,6 +208,7 @@ export class ProjectionRunner {
       });
     } catch (error) {
       session.signal.throwIfAborted();
+      if (this.failures >= LEAVE_AFTER_FAILURES && session.canBeLeft) throw error;
       this.failed(error);
       this.activity = 'waiting';
       await pause(backoff(this.failures, this.context.options), session.signal);
@@ -228,6 +241,7 @@ export class ProjectionRunner {
     const acquired = new AbortController();
     const following = this.followHolder(AbortSignal.any([stop, acquired.signal]), opened);
     try {
+      if (this.context.leases.instance !== undefined) await this.untilEventsAnswer(stop);
       return await this.context.leases.acquire(this.leaseName, stop);
     } finally {
       // What it has begun to look at is not shown after the new session's documents.
@@ -237,23 +251,40 @@ export class ProjectionRunner {
     }
   }
 
+  /** Who cannot read the events leaves the lease to those who can. */
+  private async untilEventsAnswer(stop: AbortSignal): Promise<void> {
+    while (!stop.aborted) {
+      try {
+        await this.context.events.head();
+        this.eventsAway = false;
+        return;
+      } catch (error) {
+        this.eventsAway = true;
+        this.failed(error);
+        await pause(backoff(this.failures, this.context.options), stop);
+      }
+    }
+  }
+
   private async followHolder(signal: AbortSignal, opened: () => void): Promise<void> {
     const { options } = this.context;
-    for (;;) {
-      await pause(this.failures > 0 ? backoff(this.failures, options) : options.followWaitedMs, signal);
+    for (let failures = 0; ;) {
+      await pause(failures > 0 ? backoff(failures, options) : options.followWaitedMs, signal);
       if (signal.aborted) return;
       this.runsElsewhere = true;
       try {
         await this.look();
         if (signal.aborted) return;
-        this.activity = 'following';
-        this.recovered();
+        failures = 0;
+        this.activity = this.eventsAway ? 'waiting' : 'following';
+        if (!this.eventsAway) this.recovered();
       } catch (error) {
+        failures++;
         this.activity = 'waiting';
         this.failed(error);
       }
       opened();
-      if (this.failures === 0) await this.untilWanted(signal);
+      if (failures === 0) await this.untilWanted(signal);
     }
   }
 
@@ -300,12 +331,12 @@ export class ProjectionRunner {
   private failed(error: unknown): void {
     this.failures++;
     this.lastError = { message: messageOf(error), at: new Date(this.context.clock.now()).toISOString() };
-    const { name } = this.projection;
-    this.context.log.warn({ projection: name, error: messageOf(error), failures: this.failures }, 'projection.waiting');
+    const line = { projection: this.projection.name, error: messageOf(error), failures: this.failures };
+    this.context.log[this.outage.isNews(line.error) ? 'warn' : 'debug'](line, 'projection.waiting');
   }
 
   private recovered(): void {
-    if (this.failures > 0) this.context.log.info({ projection: this.projection.name }, 'projection.resumed');
+    if (this.outage.over()) this.context.log.info({ projection: this.projection.name }, 'projection.resumed');
     this.failures = 0;
     this.lastError = null;
   }

@@ -142,6 +142,11 @@ export class ProjectionSession {
     return this.turn(() => undefined);
   }
 
+  /** Others may run the projection instead, and nothing is under way here that they would have to begin again. */
+  get canBeLeft(): boolean {
+    return this.start.lease.fence !== undefined && this.operation === undefined;
+  }
+
   /**
    * Begins a long operation; the answer ends it.
    *

@@ -9,8 +9,10 @@ export class UnknownProjection extends NotFound {
 
 /** The projection has not yet been able to open its read model, so it answers nothing rather than too little. */
 export class ProjectionNotReady extends DormouseError {
-  constructor(name: string) {
-    super('projection_not_ready', 503, `The read model '${name}' is not open yet. Try again.`);
+  /** @param why what keeps it from that, when something does */
+  constructor(name: string, why?: string) {
+    const reason = why === undefined ? '.' : ` (${why.replace(/\.$/, '')}).`;
+    super('projection_not_ready', 503, `The read model '${name}' is not open yet${reason} Try again.`);
   }
 }
 

@@ -32,10 +32,14 @@ export class ProjectionView<D extends Document> implements View<D> {
   readonly applied = new AppliedPosition();
   private shown: Shown<D> | undefined;
 
-  /** @param lookAgain shows what is in use now, after what was shown has ceased to be certain */
+  /**
+   * @param lookAgain shows what is in use now, after what was shown has ceased to be certain
+   * @param trouble what keeps the documents from being shown, if anything does
+   */
   constructor(
     private readonly name: string,
     private readonly lookAgain: () => Promise<void>,
+    private readonly trouble: () => string | undefined = () => undefined,
   ) {}
 
   get isOpen(): boolean {
@@ -94,6 +98,11 @@ export class ProjectionView<D extends Document> implements View<D> {
         if (shown.isCurrent() || attempt === READ_ATTEMPTS) throw error;
       }
     }
-    throw new ProjectionNotReady(this.name);
+    return this.refuse();
+  }
+
+  /** @throws {ProjectionNotReady} with what keeps the documents from being shown */
+  refuse(): never {
+    throw new ProjectionNotReady(this.name, this.trouble());
   }
 }

@@ -1,8 +1,10 @@
 import type { Db } from 'mongodb';
 import type { Logger } from 'pino';
+import { messageOf } from '../../errors.js';
 import { liveInstances } from '../../leases/mongo-lease-table.js';
 import type { MongoConnection } from '../../mongodb/mongo-connection.js';
 import { DatabaseRefused } from '../../mongodb/mongodb.errors.js';
+import { ReadModelStoreUnavailable } from '../read-model-store.errors.js';
 import { MODEL_PREFIX } from './mongo-collection.js';
 
 /** Raised when what is stored can no longer be read by an older program. */
@@ -49,7 +51,7 @@ export class DatabaseClaim {
    * Resolves once the database may be used, from then on at once. Whoever asks meanwhile shares the answer.
    *
    * @throws {DatabaseRefused} a newer format, somebody else's collections, or in use for another history
-   * @throws {ReadModelStoreUnavailable} and what asking for the history throws: not known yet, ask again
+   * @throws {ReadModelStoreUnavailable} one of the two stores is away: not known yet, ask again
    */
   readonly settled = (): Promise<void> => {
     this.asked ??= this.ask();
@@ -58,13 +60,27 @@ export class DatabaseClaim {
 
   private async ask(): Promise<void> {
     try {
-      const history = await this.options.history();
+      // The database first: when both are away, what is said of it is its own trouble.
+      await this.connection.ping();
+      const history = await this.historyOfEvents();
       await this.connection.run((db) => this.claim(db, history));
     } catch (error) {
       const forget = () => (this.asked = undefined);
       if (error instanceof DatabaseRefused) setTimeout(forget, ASK_AGAIN_MS).unref();
       else forget();
       throw error;
+    }
+  }
+
+  /** @throws {ReadModelStoreUnavailable} whose the database is cannot be told before the event store answers */
+  private async historyOfEvents(): Promise<string> {
+    try {
+      return await this.options.history();
+    } catch (error) {
+      throw new ReadModelStoreUnavailable(
+        `MongoDB answers, but is not used before the event store has told which history is this service's: ${messageOf(error)}`,
+        { cause: error },
+      );
     }
   }
 

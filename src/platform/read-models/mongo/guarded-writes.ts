@@ -21,6 +21,12 @@ export type StoredWrite = AnyBulkWriteOperation<StoredFields>;
 /** Writes in one call, ids in one lookup, documents in one page. */
 export const CHUNK = 1_000;
 
+/** Calls under way together: the server works on one write of a call after the other, and on calls side by side. */
+const LANES = 2;
+
+/** So many writes are not worth another call. */
+const FEW = 8;
+
 /** The upsert of a document that no projection makes. */
 export function replacement(id: string, document: Document): StoredWrite {
   return { replaceOne: { filter: { _id: id }, replacement: encodeDocument(document), upsert: true } };
@@ -58,13 +64,26 @@ export async function writeAll(
   writes: readonly StoredWrite[],
   permit?: Permit,
 ): Promise<number> {
+  const size = Math.min(CHUNK, Math.max(FEW, Math.ceil(writes.length / LANES)));
   let undone = 0;
-  for (let start = 0; start < writes.length; start += CHUNK) {
+  for (let start = 0; start < writes.length; start += LANES * size) {
     if (permit && performance.now() >= permit.certainUntil) return undone + writes.length - start;
-    const again = await writeChunk(collection, writes.slice(start, start + CHUNK));
-    if (again.length > 0) undone += (await writeChunk(collection, again)).length;
+    const chunks = Array.from({ length: LANES }, (_, lane) => start + lane * size)
+      .filter((from) => from < writes.length)
+      .map((from) => writes.slice(from, from + size));
+    // All have ended before the caller hears of one that failed: nothing of this is on its way any more.
+    for (const ended of await Promise.allSettled(chunks.map((chunk) => writeTwice(collection, chunk)))) {
+      if (ended.status === 'rejected') throw ended.reason;
+      undone += ended.value;
+    }
   }
   return undone;
+}
+
+/** @returns how many writes were refused both times */
+async function writeTwice(collection: StoredCollection, chunk: readonly StoredWrite[]): Promise<number> {
+  const again = await writeChunk(collection, chunk);
+  return again.length === 0 ? 0 : (await writeChunk(collection, again)).length;
 }
 
 /** @returns the writes that met a document which their guards do not match */

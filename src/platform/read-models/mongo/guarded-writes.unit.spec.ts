@@ -1,3 +1,4 @@
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import { describe, expect, it } from '@jest/globals';
 import {
   MongoBulkWriteError,
@@ -52,6 +53,30 @@ describe('Guarded writes', () => {
     const scripted = new ScriptedCollection([]);
     expect(await writeAll(scripted.collection, writes(2 * CHUNK + 1))).toBe(0);
     expect(scripted.calls.map(({ length }) => length)).toEqual([CHUNK, CHUNK, 1]);
+  });
+
+  it('go in two calls side by side, unless they are few', async () => {
+    const scripted = new ScriptedCollection([]);
+    await writeAll(scripted.collection, writes(20));
+    await writeAll(scripted.collection, writes(8));
+    expect(scripted.calls.map(({ length }) => length)).toEqual([10, 10, 8]);
+  });
+
+  it('have all ended when one call has failed', async () => {
+    const error = new MongoNetworkError('read ECONNRESET');
+    const slow = Promise.withResolvers<undefined>();
+    const collection = new ScriptedCollection([error]);
+    const { bulkWrite } = collection;
+    collection.bulkWrite = (some, options) => {
+      const outcome = bulkWrite.call(collection, some, options);
+      return collection.calls.length === 2 ? slow.promise : outcome;
+    };
+    let hasEnded = false;
+    const writing = writeAll(collection.collection, writes(20)).finally(() => (hasEnded = true));
+    await nextTurn();
+    expect(hasEnded).toBe(false);
+    slow.resolve(undefined);
+    await expect(writing).rejects.toBe(error);
   });
 
   it('that meet a duplicate id are tried once more, they alone, and are made when it was a race', async () => {
