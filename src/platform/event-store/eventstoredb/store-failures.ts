@@ -64,13 +64,16 @@ function describe(error: unknown): string {
   if (code === STATUS.UNIMPLEMENTED) {
     return 'what answers at the address in EVENTSTORE_CONNECTION_STRING is not an EventStoreDB of version 21.10 or newer.';
   }
+  if (/ServerName to an IP address/.test(text)) {
+    return 'a secure connection needs a host name, and EVENTSTORE_CONNECTION_STRING has an address. Name the host as its certificate does.';
+  }
   if (TLS.test(text)) {
     return `the secure connection failed (${connectProblem(text)}). Check tls and tlsCAFile in EVENTSTORE_CONNECTION_STRING.`;
   }
   if (isNoLeader(error)) {
     return 'none of the hosts in EVENTSTORE_CONNECTION_STRING named a leader of the cluster.';
   }
-  if (neverConnected(error)) return `there is no connection (${connectProblem(text)}).`;
+  if (neverConnected(error)) return `there is no connection${whyNot(connectProblem(text))}.`;
   if (code === STATUS.DEADLINE_EXCEEDED || type === 'timeout') return 'it did not answer in time.';
   return text || type || 'no reason given';
 }
@@ -87,6 +90,14 @@ function connectProblem(text: string): string {
   return (
     /Last error: (?<last>.*?)(?:\. Resolution note.*)?$/s.exec(text)?.groups?.['last']?.replaceAll('\n', ' ') ?? text
   );
+}
+
+/** In words of its own where gRPC's say nothing: it was answered, but not in HTTP/2 without TLS. */
+function whyNot(problem: string): string {
+  if (/^(Failed to connect|Protocol error)\b/.test(problem)) {
+    return ': what answers there asks for TLS, or is no EventStoreDB. Check host, port and tls in EVENTSTORE_CONNECTION_STRING';
+  }
+  return problem === '' || problem === 'null' ? '' : ` (${problem})`;
 }
 
 function textOf(error: unknown): string {

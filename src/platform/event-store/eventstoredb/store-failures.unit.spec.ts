@@ -16,6 +16,17 @@ describe('what is wrong with EventStoreDB', () => {
       { code: 16, details: 'Bad credentials' },
       /refused the access\. Check user and password in EVENTSTORE_CONNECTION_STRING/,
     ],
+    [
+      'TLS asked of us, or another protocol',
+      { code: 14, details: GRPC_SAYS('Failed to connect (2026-11-23T06:00:00.000Z)') },
+      /no connection: what answers there asks for TLS, or is no EventStoreDB\. Check host, port and tls/,
+    ],
+    ['no word of why', { code: 14, details: GRPC_SAYS('null') }, /there is no connection\.$/],
+    [
+      'TLS to an address',
+      { code: 14, details: GRPC_SAYS('Setting the TLS ServerName to an IP address is not permitted') },
+      /a secure connection needs a host name/,
+    ],
     ['a right is missing', { type: 'access-denied', message: '' }, /refused the access/],
     ['another server', { code: 12, details: 'Method not found' }, /is not an EventStoreDB of version 21\.10 or newer/],
     [
