@@ -16,10 +16,17 @@ module.exports = {
       to: { path: CONTEXTS },
     },
     {
-      name: 'domain-imports-nothing-but-the-language',
+      // Pure themselves, by the next rule: times, and the clock of idle rules.
+      name: 'domain-imports-nothing-but-the-language-and-time',
       severity: 'error',
       from: { path: '^src/[^/]+/domain/', pathNot: '\\.spec\\.ts$' },
-      to: { pathNot: '^src/[^/]+/domain/' },
+      to: { pathNot: '^src/([^/]+/domain|platform/time)/' },
+    },
+    {
+      name: 'time-imports-nothing-but-the-language',
+      severity: 'error',
+      from: { path: '^src/platform/time/', pathNot: '\\.spec\\.ts$' },
+      to: { pathNot: '^src/platform/time/' },
     },
     {
       name: 'commands-and-queries-know-no-door',

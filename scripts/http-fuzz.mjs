@@ -1,19 +1,22 @@
 #!/usr/bin/env node
 /**
  * Fuzzes the HTTP interface: starts the simulated lab and the ordinary service against it, registers the lab's workers,
- * and lets schemathesis loose on /openapi.json. Every answer must have a documented status and shape; the service's own log
- * must tell of no 5xx but the documented 502 for what EC2 or CML refused; and the service must be ready afterwards.
+ * and lets schemathesis loose on /openapi.json; then once more with ids of workers and sessions that exist, as the person
+ * whose sessions they are. Every answer must have a documented status and shape; the service's own log must tell of no 5xx
+ * but the documented 502 for what EC2 or CML refused; and the service must be ready afterwards.
  *
  *   node scripts/http-fuzz.mjs [path of schemathesis] [examples per operation]
  */
 import { spawn } from 'node:child_process';
-import { mkdtempSync, openSync, rmSync } from 'node:fs';
+import { mkdtempSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 
 const CHECKS = 'status_code_conformance,content_type_conformance,response_schema_conformance';
+const PERSON = { 'X-Tenant-Id': 'fuzz', 'X-User-Id': 'ada' };
+const AS_PERSON = Object.entries(PERSON).flatMap(([name, value]) => ['-H', `${name}: ${value}`]);
 const root = join(dirname(fileURLToPath(import.meta.url)), '..');
 const [schemathesis = 'schemathesis', examples = '50'] = process.argv.slice(2);
 const dir = mkdtempSync(join(tmpdir(), 'dormouse-http-fuzz-'));
@@ -39,6 +42,35 @@ async function until(what, attempt) {
   throw new Error(`${what} did not happen`);
 }
 
+/** One run of schemathesis. @returns its exit code */
+async function fuzz(url, ...more) {
+  const limits = ['--max-examples', examples, '--request-timeout', '30', '--workers', '1', '--continue-on-failure'];
+  const given = ['run', `${url}/openapi.json`, '--checks', CHECKS, ...limits, ...more];
+  const child = spawn(schemathesis, given, { cwd: dir, stdio: 'inherit' });
+  return await new Promise((resolve) => child.on('close', resolve));
+}
+
+/** Made-up ids meet nothing: from now on schemathesis takes those of a worker and of the person's sessions. */
+async function nameWhatExists(url, region) {
+  const { items: workers } = await (await fetch(`${url}/region/${region}/workers`)).json();
+  const sessions = [];
+  for (const topic_id of ['core_values', 'purpose', 'vision']) {
+    const started = await fetch(`${url}/coaching/sessions`, {
+      method: 'POST',
+      headers: { ...PERSON, 'content-type': 'application/json' },
+      body: JSON.stringify({ topic_id }),
+    });
+    sessions.push((await started.json()).session_id);
+  }
+  const ids = {
+    'path.aws_region': region,
+    'path.worker_id': workers.map(({ worker_id }) => worker_id),
+    'path.session_id': sessions,
+  };
+  const lines = Object.entries(ids).map(([name, value]) => `${JSON.stringify(name)} = ${JSON.stringify(value)}`);
+  writeFileSync(join(dir, 'schemathesis.toml'), ['[parameters]', ...lines, ''].join('\n'));
+}
+
 async function main() {
   const lab = start('simulated-lab/main.js', { stdio: ['pipe', 'pipe', 'inherit'] });
   const announced = JSON.parse(await firstLine(lab.stdout));
@@ -57,7 +89,6 @@ async function main() {
       PORT: '0',
     },
   });
-  const { readFileSync } = await import('node:fs');
   const url = await until(
     'listening',
     async () => JSON.parse(readFileSync(join(dir, 'data', 'instance.json'), 'utf8')).url,
@@ -69,24 +100,9 @@ async function main() {
       body: JSON.stringify({ aws_instance_id, cml_endpoint }),
     });
   }
-  const fuzz = spawn(
-    schemathesis,
-    [
-      'run',
-      `${url}/openapi.json`,
-      '--checks',
-      CHECKS,
-      '--max-examples',
-      examples,
-      '--request-timeout',
-      '30',
-      '--workers',
-      '1',
-      '--continue-on-failure',
-    ],
-    { cwd: dir, stdio: 'inherit' },
-  );
-  const code = await new Promise((resolve) => fuzz.on('close', resolve));
+  const codes = [await fuzz(url)];
+  await nameWhatExists(url, announced.region);
+  codes.push(await fuzz(url, '--include-path-regex', '^/(coaching|region)', ...AS_PERSON));
   const ready = await fetch(`${url}/health/ready`);
   if (service.exitCode !== null || ready.status !== 200) throw new Error('the service did not survive');
   const events = await (await fetch(`${url}/admin/events?limit=1&direction=backwards`)).json();
@@ -99,7 +115,7 @@ async function main() {
   const unexpected = failed.filter(({ status }) => status !== 502);
   for (const line of unexpected.slice(0, 20)) console.log(JSON.stringify(line));
   console.log(`${failed.length - unexpected.length} documented 502, ${unexpected.length} other 5xx.`);
-  return code === 0 && unexpected.length === 0 ? 0 : 1;
+  return codes.every((code) => code === 0) && unexpected.length === 0 ? 0 : 1;
 }
 
 let exit = 1;

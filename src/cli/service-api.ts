@@ -66,6 +66,8 @@ export class ServiceApi {
   constructor(
     private readonly door: Door,
     private readonly user: string = `cli:${nameOfUser()}`,
+    /** For what belongs to tenants. */
+    private readonly tenant?: string,
   ) {}
 
   get kind(): Door['kind'] {
@@ -106,6 +108,7 @@ export class ServiceApi {
     const headers = {
       accept: 'application/json, application/problem+json',
       'x-user-id': this.user,
+      ...(this.tenant === undefined ? {} : { 'x-tenant-id': this.tenant }),
       ...(body === undefined ? {} : { 'content-type': 'application/json' }),
     };
     const response = await this.door.send({

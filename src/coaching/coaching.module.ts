@@ -8,7 +8,7 @@ import { CoachingMetrics } from './coaching-metrics.js';
 import { CoachingSettings, topicsOf } from './coaching-settings.js';
 import { AbandonSessionHandler } from './commands/abandon-session.command.js';
 import { ActiveSessions } from './commands/active-sessions.js';
-import { AutoPauseSessionHandler } from './commands/auto-pause-session.command.js';
+import { AutoPauseSessionHandler, AutomaticPause } from './commands/auto-pause-session.command.js';
 import { CancelSessionHandler } from './commands/cancel-session.command.js';
 import { CompleteSessionHandler } from './commands/complete-session.command.js';
 import { ExpireSessionHandler } from './commands/expire-session.command.js';
@@ -45,6 +45,7 @@ import { SessionViews } from './queries/session-views.js';
     // commands
     SessionsRepository,
     OwnSessions,
+    AutomaticPause,
     ActiveSessions,
     SessionResumption,
     CoachingMetrics,

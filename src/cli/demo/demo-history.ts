@@ -12,7 +12,7 @@ import { CliError } from '../service-api.js';
 const MARK_STREAM = 'simulatedLab-demo';
 const MARK_TYPE = 'SimulatedLabUsed';
 /** Categories of the service's streams: what is in them was written by a service, real or simulated. */
-const OWN_STREAMS = ['cmlWorker-', 'coachingSession-'];
+const OWN_STREAMS = ['cmlWorker-', 'coachingSession-', 'coachingTopic-'];
 
 /**
  * Makes sure that the event store which the environment names holds no history but a demo's, and marks it as a demo's.

@@ -8,6 +8,7 @@ import { loadSettings } from '../../platform/config/settings.js';
 import { DataDirectory } from '../../platform/data-directory/data-directory.js';
 import type { LabAnnouncement } from '../../simulated-lab/lab-announcement.js';
 import { CliError } from '../service-api.js';
+import { COACHED } from './demo-coaching.js';
 
 /** The service's settings in the demo: what takes an hour in reality takes seconds. */
 export const DEMO_SETTINGS = {
@@ -18,11 +19,18 @@ export const DEMO_SETTINGS = {
   WORKER_AUTO_PAUSE_SNOOZE_MINUTES: '0.5',
   WORKER_AUTO_PAUSE_ENABLED: 'true',
   CML_REQUEST_TIMEOUT_MS: '3000',
+  COACHING_AUTO_PAUSE_INTERVAL: '3',
+  COACHING_ALLOW_SHORT_TIMEOUTS: 'true',
 } as const;
+
+/** What the demo's topics file says. */
+export const DEMO_TOPIC = { topic_id: COACHED.topic, inactivity_timeout_minutes: 0.2 } as const;
+
+const TOPICS_FILE = 'topics.json';
 
 /** Left in a data directory that the demo wrote to, so that an invented history is never taken for a real one. */
 const MARK = 'SIMULATED-LAB.txt';
-const MARK_TEXT = "The history in this directory was made by 'dormouse demo': its workers do not exist.\n";
+const MARK_TEXT = "The history in this directory was made by 'dormouse demo': its workers and people do not exist.\n";
 
 /** Where the demo runs. */
 export interface DemoPlan {
@@ -54,6 +62,7 @@ export async function planDemo(environment: NodeJS.ProcessEnv): Promise<DemoPlan
   const temporary = !isSet(environment, 'DATA_DIR');
   const dataDirectory = temporary ? await mkdtemp(join(tmpdir(), 'dormouse-demo-')) : await claimable(DATA_DIR);
   await writeFile(join(dataDirectory, MARK), MARK_TEXT);
+  await writeFile(join(dataDirectory, TOPICS_FILE), `${JSON.stringify({ topics: [DEMO_TOPIC] }, null, 2)}\n`);
   const sharedStores = [
     ...(settings.EVENTSTORE_CONNECTION_STRING === null ? [] : ['events in EventStoreDB']),
     ...(settings.MONGODB_URI === null ? [] : ['read models in MongoDB']),
@@ -75,7 +84,7 @@ export function serviceEnvironment(
   plan: DemoPlan,
   lab: LabAnnouncement,
 ): NodeJS.ProcessEnv {
-  const foreign = /^(AWS_|CML_|WORKER_|DORMOUSE_)/;
+  const foreign = /^(AWS_|CML_|WORKER_|COACHING_|DORMOUSE_)/;
   return {
     ...Object.fromEntries(Object.entries(environment).filter(([name]) => !foreign.test(name))),
     ...DEMO_SETTINGS,
@@ -86,6 +95,7 @@ export function serviceEnvironment(
     AWS_EC2_METADATA_DISABLED: 'true',
     CML_USERNAME: lab.username,
     CML_PASSWORD: lab.password,
+    COACHING_TOPICS_FILE: join(plan.dataDirectory, TOPICS_FILE),
     DATA_DIR: plan.dataDirectory,
     HOST: plan.host,
     PORT: String(plan.port),

@@ -8,12 +8,12 @@ import { amount, duration, minutes, timeOfDay } from '../text.js';
 export interface Told {
   /** ISO 8601, UTC. */
   readonly at: string;
-  /** Name of the worker. */
-  readonly worker: string;
+  /** Name of the worker, or of the person. */
+  readonly who: string;
   readonly text: string;
   /** Lines that belong to it. */
   readonly more?: readonly string[];
-  readonly tone: 'auto_pause' | 'pause' | 'resume' | 'decision' | 'doubt' | 'lab';
+  readonly tone: 'auto_pause' | 'session_pause' | 'pause' | 'resume' | 'decision' | 'doubt' | 'lab';
 }
 
 /** An event of the service's history, of one worker of the lab. */
@@ -45,21 +45,21 @@ export class Narrator {
         this.decisions.delete(worker);
         return paused(worker, event, this.telemetryRead.get(worker));
       case 'WorkerPauseAbandoned':
-        return { at, worker, tone: 'decision', text: `the pause is called off: ${inWords(event.data.reason)}` };
+        return { at, who: worker, tone: 'decision', text: `the pause is called off: ${inWords(event.data.reason)}` };
       case 'WorkerResumed':
         this.decisions.delete(worker);
         return this.resumed(worker, event);
       case 'WorkerStatusChanged':
         return {
           at,
-          worker,
+          who: worker,
           tone: 'lab',
           text: `EC2 says ${event.data.status}, it was ${event.data.previous_status}`,
         };
       case 'WorkerIdleDetectionToggled':
         return {
           at,
-          worker,
+          who: worker,
           tone: 'decision',
           text: `idle detection is ${event.data.is_idle_detection_enabled ? 'on' : 'off'} now, by ${event.data.changed_by}`,
         };
@@ -67,7 +67,7 @@ export class Narrator {
         const { idle_timeout_minutes: own, changed_by } = event.data;
         const text =
           own === null ? 'the global idle timeout holds again' : `its own idle timeout is ${minutes(own)} now`;
-        return { at, worker, tone: 'decision', text: `${text}, by ${changed_by}` };
+        return { at, who: worker, tone: 'decision', text: `${text}, by ${changed_by}` };
       }
       case 'WorkerRegistered':
       case 'WorkerPauseRequested':
@@ -85,7 +85,7 @@ export class Narrator {
     this.doubts.add(kind);
     return {
       at,
-      worker,
+      who: worker,
       tone: 'doubt',
       text: `telemetry unavailable (${inWords(failure)}): a doubt never pauses`,
       more: [message],
@@ -96,7 +96,7 @@ export class Narrator {
   lab({ at, kind, worker, text }: Narration): Told | null {
     if (kind === 'instance' || kind === 'cml') return null;
     if (kind === 'user' && !this.isWorthTelling(worker, text, Date.parse(at))) return null;
-    return { at, worker, tone: 'lab', text: `(lab) ${text}` };
+    return { at, who: worker, tone: 'lab', text: `(lab) ${text}` };
   }
 
   private isWorthTelling(worker: string, text: string, at: number): boolean {
@@ -113,7 +113,7 @@ export class Narrator {
     if (this.decisions.get(worker) === key) return null;
     this.decisions.set(worker, key);
     const newest = data.recent_activity_events[0];
-    return { at, worker, tone: 'decision', text: decisionText(decision, at, newest) };
+    return { at, who: worker, tone: 'decision', text: decisionText(decision, at, newest) };
   }
 
   private resumed(worker: string, { at, data }: Extract<TimedEvent, { type: 'WorkerResumed' }>): Told {
@@ -123,7 +123,7 @@ export class Narrator {
         ? 'RESUMED from outside: somebody started it, not we'
         : `RESUMED by ${data.resumed_by}`;
     const more = [`snooze: no auto-pause before ${until} (${duration(this.snoozeMs)} after a resume)`];
-    return { at, worker, tone: 'resume', text, more };
+    return { at, who: worker, tone: 'resume', text, more };
   }
 }
 
@@ -162,10 +162,16 @@ function paused(
   const counts = `${data.auto_pause_count} automatic, ${data.manual_pause_count} manual, ${data.external_pause_count} from outside`;
   const counted = `pauses of it so far: ${counts}`;
   if (data.reason === 'external') {
-    return { at, worker, tone: 'pause', text: 'PAUSED from outside: somebody stopped it, not we', more: [counted] };
+    return {
+      at,
+      who: worker,
+      tone: 'pause',
+      text: 'PAUSED from outside: somebody stopped it, not we',
+      more: [counted],
+    };
   }
   if (data.reason === 'manual') {
-    return { at, worker, tone: 'pause', text: `PAUSED by ${data.paused_by}`, more: [counted] };
+    return { at, who: worker, tone: 'pause', text: `PAUSED by ${data.paused_by}`, more: [counted] };
   }
   const { evidence } = data;
   const last = evidence.last_activity_event;
@@ -173,7 +179,7 @@ function paused(
   const read = telemetryRead === undefined ? '' : `, ${amount(telemetryRead, 'event')} read`;
   return {
     at,
-    worker,
+    who: worker,
     tone: 'auto_pause',
     text: `PAUSED by ${data.paused_by}: ${data.reason}`,
     more: [

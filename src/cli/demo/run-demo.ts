@@ -5,6 +5,7 @@ import { HttpDoor } from '../http-door.js';
 import { untilReady } from '../readiness.js';
 import { ServiceApi, ServiceUnreachable } from '../service-api.js';
 import type { Terminal } from '../terminal.js';
+import { COACHED, CoachedPerson } from './demo-coaching.js';
 import { claimHistory } from './demo-history.js';
 import { epilogue, header, tell } from './demo-output.js';
 import { DEMO_SETTINGS, planDemo, serviceEnvironment, tidyUp } from './demo-plan.js';
@@ -72,16 +73,19 @@ class Demo {
     const api = new ServiceApi(door, 'demo');
     const begin = await endOfEvents(api);
     const workers = await registerWorkers(api, lab, this.signal);
-    header(this.terminal, this.plan, { log }, lab, url, workers);
+    const person = await CoachedPerson.begin(new ServiceApi(door, COACHED.user, COACHED.tenant), this.signal);
+    header(this.terminal, this.plan, { log }, lab, url, workers, person);
 
-    const watch = new Watch(api, workers, this.narrator, (told) => this.tell(told));
+    const watch = new Watch(api, workers, person.sessionId, this.narrator, (told) => this.tell(told));
     const lost = Promise.race([service.lost, labProcess.lost]);
     const told = labProcess.follow((narration) => this.tell(this.narrator.lab(narration)));
-    const watched = watch.run(begin, this.signal).catch(async (error: unknown) => {
-      if (error instanceof ServiceUnreachable) await Promise.race([lost, sleep(NOTICE_WITHIN_MS)]);
-      throw error;
-    });
-    await Promise.race([watched, lost, told.then(() => lost)]);
+    const played = Promise.all([watch.run(begin, this.signal), person.comeBack(this.signal)]).catch(
+      async (error: unknown) => {
+        if (error instanceof ServiceUnreachable) await Promise.race([lost, sleep(NOTICE_WITHIN_MS)]);
+        throw error;
+      },
+    );
+    await Promise.race([played, lost, told.then(() => lost)]);
   }
 
   async end(): Promise<void> {

@@ -6,7 +6,10 @@ import type { StoredEvent } from '../subcommands/stored-events.js';
 import { workersPath } from '../subcommands/worker-lookup.js';
 import type { ServiceApi } from '../service-api.js';
 import { segment } from '../service-api.js';
+import { COACHED } from './demo-coaching.js';
 import type { Narrator, TimedEvent, Told } from './narrator.js';
+import { sessionTold } from './session-narrator.js';
+import type { TimedSessionEvent } from './session-narrator.js';
 
 const LOOK_EVERY_MS = 500;
 
@@ -18,6 +21,7 @@ export class Watch {
   constructor(
     private readonly api: ServiceApi,
     private readonly workers: readonly WorkerDto[],
+    private readonly sessionId: string,
     private readonly narrator: Narrator,
     private readonly tell: (told: Told | null) => void,
   ) {
@@ -37,12 +41,18 @@ export class Watch {
   }
 
   private event(event: StoredEvent): void {
+    if (event.stream === `coachingSession-${this.sessionId}`) return this.sessionEvent(event);
     const worker = this.byId.get(event.stream.replace(/^cmlWorker-/, ''));
     // What is older belongs to an earlier demo on the same data directory.
     if (!worker || event.recorded_at < worker.registered_at) return;
     // What the service stores under this category is what this version of it writes.
     const timed = { type: event.type, data: event.data, at: event.recorded_at } as TimedEvent;
     this.tell(this.narrator.event(worker.name, timed));
+  }
+
+  private sessionEvent({ type, data, recorded_at: at }: StoredEvent): void {
+    // What the service stores in a session's stream is what this version of it writes.
+    this.tell(sessionTold(COACHED.user, { type, data, at } as TimedSessionEvent));
   }
 
   /** A failed check writes no event: the job's record counts it, and the worker's read model tells why. */

@@ -11,8 +11,8 @@ export function addDemoCommand(program: Command, cli: Cli): void {
     .summary('see it work: the service against a simulated lab')
     .description(
       'Starts a simulated lab, which speaks the protocols of CML and EC2, and the ordinary service against it, and tells\n' +
-        'what happens. Within half a minute an idle worker is paused. Nothing outside this machine is touched. Ctrl-C ends\n' +
-        'everything.',
+        'what happens. Within half a minute an idle worker and a forgotten coaching session are paused. Nothing outside this\n' +
+        'machine is touched. Ctrl-C ends everything.',
     )
     .option('--seconds <seconds>', 'end after so long; exit code 1 when no worker was paused by then', secondsOf)
     .addHelpText(

@@ -14,6 +14,7 @@ import type { SessionResumed, SessionStarted } from '../domain/coaching-session.
 import { CoachingSession, isExpired } from '../domain/coaching-session.js';
 import type { TopicClaim, TopicClaimed, TopicReservationState } from '../domain/topic-reservation.js';
 import { TopicReservation, reservationIdOf } from '../domain/topic-reservation.js';
+import { AutomaticPause } from './auto-pause-session.command.js';
 import type { LoadedSession } from './sessions.repository.js';
 import { SessionsRepository } from './sessions.repository.js';
 
@@ -72,6 +73,7 @@ export class ActiveSessions {
     private readonly events: EventStore,
     private readonly codec: EventCodec,
     private readonly sessions: SessionsRepository,
+    private readonly automaticPause: AutomaticPause,
     private readonly clock: Clock,
   ) {}
 
@@ -119,15 +121,15 @@ export class ActiveSessions {
     const claim = this.claimOf(topic, proposal.candidate, step);
     const claimed = this.encode({ type: 'TopicClaimed', data: claim }, step);
     if (!(await this.append(streamOf(id), claimed, revision))) return 'others_were_faster';
-    // The same command may run twice at once and propose differently: what the stream holds under its id is what counts.
-    return this.activated((await this.claimedBefore(id, step)) ?? claim);
+    // The same command may run twice at once and propose differently: what the stream holds there is what counts.
+    return this.activated(step.repeatable ? await this.claimAt(id, revision + 1) : claim);
   }
 
   /** Settles a claim; then its session if that is active. What is left active past its time ends here. */
   private async activeBy(claim: TopicClaim, context: CommandContext): Promise<LoadedSession | null> {
     let session = await this.sessions.find(claim.session_id);
     if ((session?.revision ?? -1) <= claim.session_revision) {
-      await this.settle(claim);
+      if (await this.settle(claim)) await this.pauseIfStale(claim, context);
       session = await this.sessions.find(claim.session_id);
     }
     if (session?.state.status !== 'active') return null;
@@ -135,6 +137,11 @@ export class ActiveSessions {
     if (!isExpired(session.state, at)) return session;
     await this.sessions.expire(claim.session_id, stepOf(context, `expire ${claim.session_id}`), at);
     return null;
+  }
+
+  /** What a dead process left long ago is active only from now on: it need not block anybody until the next sweep. */
+  private async pauseIfStale({ session_id }: TopicClaim, context: CommandContext): Promise<void> {
+    await this.automaticPause.pauseIfInactive(session_id, stepOf(context, `auto-pause ${session_id}`));
   }
 
   /** Finishes this command's own claim; it comes to nothing when the session had moved on. */
@@ -194,14 +201,25 @@ export class ActiveSessions {
       time: new Date(this.clock.now()).toISOString(),
       actor: context.actor,
       command_id: context.commandId,
+      ...(context.repeatable && { keyed: true as const }),
     });
   }
 
   /** The claim that this command has made under this step before; only a command that may be sent again can have. */
   private async claimedBefore(id: string, step: CommandContext): Promise<TopicClaim | undefined> {
-    if (!step.repeatable) return undefined;
+    if (!(await this.aggregates.wasCarriedOut<TopicReservationState, TopicClaimed>(TopicReservation, id, step))) {
+      return undefined;
+    }
     const found = await this.events.findEvent(streamOf(id), eventIdOf(step.commandId, 0));
     return found && this.codec.decode<TopicClaimed>(found).event.data;
+  }
+
+  /** The claim at a revision that an append of one has just reached. */
+  private async claimAt(id: string, revision: number): Promise<TopicClaim> {
+    for await (const recorded of this.events.readStream(streamOf(id), { from: revision, limit: 1 })) {
+      return this.codec.decode<TopicClaimed>(recorded).event.data;
+    }
+    throw new Error(`The claim at revision ${revision} of '${streamOf(id)}' was written and is not there.`);
   }
 }
 

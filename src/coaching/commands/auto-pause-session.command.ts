@@ -1,4 +1,4 @@
-import { Inject } from '@nestjs/common';
+import { Inject, Injectable } from '@nestjs/common';
 import type { ICommandHandler } from '@nestjs/cqrs';
 import { Command, CommandHandler } from '@nestjs/cqrs';
 import type { Logger } from 'pino';
@@ -21,8 +21,9 @@ export class AutoPauseSessionCommand extends Command<{ paused: boolean }> {
   }
 }
 
-@CommandHandler(AutoPauseSessionCommand)
-export class AutoPauseSessionHandler implements ICommandHandler<AutoPauseSessionCommand> {
+/** The automatic pause, for the sweep and for who comes upon a session that nobody took up. */
+@Injectable()
+export class AutomaticPause {
   constructor(
     private readonly sessions: SessionsRepository,
     private readonly topics: CoachingTopics,
@@ -32,8 +33,12 @@ export class AutoPauseSessionHandler implements ICommandHandler<AutoPauseSession
     @Inject(LOGGER) private readonly log: Logger,
   ) {}
 
-  /** @throws {SessionCommandRefused} session_not_found */
-  async execute({ sessionId, context }: AutoPauseSessionCommand): Promise<{ paused: boolean }> {
+  /**
+   * Pauses the session if it is active and has been quiet for longer than its topic allows.
+   * @returns whether this command paused it
+   * @throws {SessionCommandRefused} session_not_found
+   */
+  async pauseIfInactive(sessionId: string, context: CommandContext): Promise<boolean> {
     const clock = this.settings.COACHING_INACTIVITY_CLOCK;
     const { events } = await this.sessions.transact(sessionId, context, (state) =>
       autoPauseSession(state, (topicId) => ({ timeout: this.topics.timeoutOf(topicId), clock }), this.clock.now()),
@@ -44,6 +49,16 @@ export class AutoPauseSessionHandler implements ICommandHandler<AutoPauseSession
       this.metrics.autoPauses.inc();
       this.log.info({ session_id: sessionId, topic_id, inactive_minutes }, 'session.auto_paused');
     }
-    return { paused: events.length > 0 };
+    return events.length > 0;
+  }
+}
+
+@CommandHandler(AutoPauseSessionCommand)
+export class AutoPauseSessionHandler implements ICommandHandler<AutoPauseSessionCommand> {
+  constructor(private readonly automaticPause: AutomaticPause) {}
+
+  /** @throws {SessionCommandRefused} session_not_found */
+  async execute({ sessionId, context }: AutoPauseSessionCommand): Promise<{ paused: boolean }> {
+    return { paused: await this.automaticPause.pauseIfInactive(sessionId, context) };
   }
 }

@@ -2,6 +2,7 @@
  * What may be done with a coaching session: one pure function per operation, from state to events, `[]` for no change, or
  * a refusal. The moment, the actor and the ids come with the call. Times are epoch milliseconds.
  */
+import { iso } from '../../platform/time/iso.js';
 import type { CoachingSessionEvent, MessageRole, ResumeReason } from './coaching-session.events.js';
 import type { CoachingSessionState, SessionStatus, StartedSession } from './coaching-session.js';
 import { isExpired, statusAt } from './coaching-session.js';
@@ -29,13 +30,6 @@ export const NOT_FOUND: SessionRefusal = {
   refused: 'session_not_found',
   message: 'No coaching session has this id.',
 };
-
-/** Time as it is stored: ISO 8601, UTC, milliseconds, `Z`. */
-export function iso(epochMs: number): string;
-export function iso(epochMs: number | null): string | null;
-export function iso(epochMs: number | null): string | null {
-  return epochMs === null ? null : new Date(epochMs).toISOString();
-}
 
 export interface SessionStart {
   readonly sessionId: string;

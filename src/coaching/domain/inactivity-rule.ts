@@ -2,6 +2,7 @@
  * When has a session been quiet for too long? Pure: the same function decides the automatic pause and answers the check
  * query. Times are epoch milliseconds, UTC.
  */
+import { idleClock } from '../../platform/time/idle-clock.js';
 import type { InactivityTimeout } from './coaching-topic.js';
 
 export const INACTIVITY_CLOCKS = ['updated_at', 'last_activity_at'] as const;
@@ -27,8 +28,6 @@ export interface Inactivity {
   readonly auto_pause_at: number;
 }
 
-const MINUTE = 60_000;
-
 /** How long a session has been quiet, and whether that is too long. */
 export function judgeInactivity(
   now: number,
@@ -36,11 +35,6 @@ export function judgeInactivity(
   { timeout, clock }: InactivityRule,
 ): Inactivity {
   const since = session[clock];
-  const quietMs = Math.max(0, now - since);
-  return {
-    since,
-    inactive_minutes: Math.ceil(quietMs / 60) / 1000,
-    exceeded: quietMs > timeout.minutes * MINUTE,
-    auto_pause_at: since + timeout.minutes * MINUTE,
-  };
+  const { idleMs, passed, dueAt } = idleClock(now, since, timeout.minutes);
+  return { since, inactive_minutes: Math.ceil(idleMs / 60) / 1000, exceeded: passed, auto_pause_at: dueAt };
 }

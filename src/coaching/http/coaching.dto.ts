@@ -1,6 +1,6 @@
 import { ApiProperty, ApiPropertyOptional } from '@nestjs/swagger';
-import { Transform } from 'class-transformer';
-import { IsIn, IsInt, IsOptional, IsString, Matches, Max, MaxLength, Min, ValidateBy } from 'class-validator';
+import { IsIn, IsOptional, IsString, Matches, MaxLength, ValidateBy } from 'class-validator';
+import { WholeNumber } from '../../platform/http/whole-number.js';
 import { MESSAGE_ROLES } from '../domain/coaching-session.events.js';
 import type { MessageRole } from '../domain/coaching-session.events.js';
 import { SESSION_STATUSES } from '../domain/coaching-session.js';
@@ -26,7 +26,7 @@ function IsContent(): PropertyDecorator {
   });
 }
 
-/** How deep it is, and what names it has, {@link NestedJsonGuard} has looked at. */
+/** How deep it is, and what names it has, is looked at when the body is read. */
 function IsResult(): PropertyDecorator {
   return ValidateBy({
     name: 'result',
@@ -42,21 +42,6 @@ function isWellFormed(value: unknown): boolean {
   if (typeof value === 'string') return value.isWellFormed();
   if (typeof value !== 'object' || value === null) return true;
   return Object.entries(value).every(([name, member]) => name.isWellFormed() && isWellFormed(member));
-}
-
-/** A whole number in a query. @param most the message says so as well */
-function WholeNumber(least: number, most: number): PropertyDecorator {
-  const message = `a whole number from ${least} to ${most} is accepted`;
-  const decorators = [
-    IsOptional(),
-    Transform(({ value }: { value: unknown }) =>
-      typeof value === 'string' && /^\d{1,10}$/.test(value) ? Number(value) : value,
-    ),
-    IsInt({ message }),
-    Min(least, { message }),
-    Max(most, { message }),
-  ];
-  return (target, key) => decorators.forEach((decorate) => decorate(target, key));
 }
 
 export class SessionPath {

@@ -1,10 +1,11 @@
-import { Body, Controller, Get, HttpCode, Param, Post, Query, Res, UseGuards } from '@nestjs/common';
+import { Body, Controller, Get, HttpCode, Param, Post, Query, Res } from '@nestjs/common';
 import { CommandBus, QueryBus } from '@nestjs/cqrs';
 import type { Command } from '@nestjs/cqrs';
 import { ApiCreatedResponse, ApiHeader, ApiOkResponse, ApiOperation, ApiTags } from '@nestjs/swagger';
 import type { FastifyReply } from 'fastify';
 import type { CommandContext } from '../../platform/commands/command-context.js';
 import type { Position } from '../../platform/event-store/event-store.port.js';
+import { Caller } from '../../platform/http/caller.js';
 import { CONSISTENCY_TOKEN, Consistency, ReadsView } from '../../platform/http/consistency.js';
 import { ApiProblems, COMMON_PROBLEMS } from '../../platform/http/openapi.js';
 import { AbandonSessionCommand } from '../commands/abandon-session.command.js';
@@ -23,7 +24,7 @@ import { GetSessionQuery } from '../queries/get-session.query.js';
 import { ListMessagesQuery } from '../queries/list-messages.query.js';
 import { ListSessionsQuery } from '../queries/list-sessions.query.js';
 import { ListTopicsQuery } from '../queries/list-topics.query.js';
-import { ApiOwner, Owner, OwnersCommand } from './coaching-caller.js';
+import { ApiOwner, Owner } from './coaching-caller.js';
 import {
   MessagePageDto,
   MessageTakenDto,
@@ -51,8 +52,6 @@ import {
   sessionWithMessagesDto,
   topicDto,
 } from './coaching.presenter.js';
-import { NestedJsonGuard } from './nested-json.guard.js';
-import { ReadsViews } from './reads-views.js';
 
 const ONE_SESSION = {
   403: 'session_forbidden: another user’s session; or sent by a browser from another site',
@@ -67,7 +66,6 @@ const SESSION_CONFLICT = {
 @ApiTags('coaching')
 @ApiOwner()
 @ApiProblems(COMMON_PROBLEMS)
-@UseGuards(NestedJsonGuard)
 @Controller('coaching')
 export class CoachingHttpController {
   constructor(
@@ -93,7 +91,7 @@ export class CoachingHttpController {
   async start(
     @Owner() owner: SessionOwner,
     @Body() { topic_id }: StartSessionBody,
-    @OwnersCommand() context: CommandContext,
+    @Caller() context: CommandContext,
     @Res({ passthrough: true }) reply: FastifyReply,
   ): Promise<SessionStartedDto> {
     const { session, resumed } = await this.commands.execute(new StartSessionCommand(topic_id, owner, context));
@@ -127,7 +125,7 @@ export class CoachingHttpController {
   @ApiOperation({ summary: 'One of your sessions, with its newest messages' })
   @ApiOkResponse({ type: SessionWithMessagesDto })
   @ApiProblems(ONE_SESSION)
-  @ReadsViews(coachingSessionsProjection.name, coachingMessagesProjection.name)
+  @ReadsView(coachingSessionsProjection.name, coachingMessagesProjection.name)
   async get(@Owner() owner: SessionOwner, @Param() { session_id }: SessionPath): Promise<SessionWithMessagesDto> {
     return sessionWithMessagesDto(await this.queries.execute(new GetSessionQuery(session_id, owner)));
   }
@@ -136,7 +134,7 @@ export class CoachingHttpController {
   @ApiOperation({ summary: 'A page of a session’s messages, in the order they were taken' })
   @ApiOkResponse({ type: MessagePageDto })
   @ApiProblems(ONE_SESSION)
-  @ReadsViews(coachingSessionsProjection.name, coachingMessagesProjection.name)
+  @ReadsView(coachingSessionsProjection.name, coachingMessagesProjection.name)
   async messages(
     @Owner() owner: SessionOwner,
     @Param() { session_id }: SessionPath,
@@ -156,7 +154,7 @@ export class CoachingHttpController {
     @Owner() owner: SessionOwner,
     @Param() { session_id }: SessionPath,
     @Body() { role, content }: MessageBody,
-    @OwnersCommand() context: CommandContext,
+    @Caller() context: CommandContext,
     @Res({ passthrough: true }) reply: FastifyReply,
   ): Promise<MessageTakenDto> {
     const result = await this.commands.execute(new RecordMessageCommand(session_id, owner, role, content, context));
@@ -173,7 +171,7 @@ export class CoachingHttpController {
   pause(
     @Owner() owner: SessionOwner,
     @Param() { session_id }: SessionPath,
-    @OwnersCommand() context: CommandContext,
+    @Caller() context: CommandContext,
     @Res({ passthrough: true }) reply: FastifyReply,
   ): Promise<SessionDto> {
     return this.change(new PauseSessionCommand(session_id, owner, context), reply);
@@ -188,7 +186,7 @@ export class CoachingHttpController {
   resume(
     @Owner() owner: SessionOwner,
     @Param() { session_id }: SessionPath,
-    @OwnersCommand() context: CommandContext,
+    @Caller() context: CommandContext,
     @Res({ passthrough: true }) reply: FastifyReply,
   ): Promise<SessionDto> {
     return this.change(new ResumeSessionCommand(session_id, owner, context), reply);
@@ -204,7 +202,7 @@ export class CoachingHttpController {
     @Owner() owner: SessionOwner,
     @Param() { session_id }: SessionPath,
     @Body() body: CompleteSessionBody,
-    @OwnersCommand() context: CommandContext,
+    @Caller() context: CommandContext,
     @Res({ passthrough: true }) reply: FastifyReply,
   ): Promise<SessionDto> {
     const result = body?.result ?? null;
@@ -220,7 +218,7 @@ export class CoachingHttpController {
   cancel(
     @Owner() owner: SessionOwner,
     @Param() { session_id }: SessionPath,
-    @OwnersCommand() context: CommandContext,
+    @Caller() context: CommandContext,
     @Res({ passthrough: true }) reply: FastifyReply,
   ): Promise<SessionDto> {
     return this.change(new CancelSessionCommand(session_id, owner, context), reply);
@@ -235,7 +233,7 @@ export class CoachingHttpController {
   abandon(
     @Owner() owner: SessionOwner,
     @Param() { session_id }: SessionPath,
-    @OwnersCommand() context: CommandContext,
+    @Caller() context: CommandContext,
     @Res({ passthrough: true }) reply: FastifyReply,
   ): Promise<SessionDto> {
     return this.change(new AbandonSessionCommand(session_id, owner, context), reply);

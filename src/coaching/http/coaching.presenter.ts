@@ -1,5 +1,5 @@
 import type { RecordMessageResult } from '../commands/record-message.command.js';
-import { iso } from '../domain/coaching-session.decisions.js';
+import { iso } from '../../platform/time/iso.js';
 import type { StartedSession } from '../domain/coaching-session.js';
 import type { MessageDocument } from '../projections/coaching-messages.projection.js';
 import type { SessionCheck } from '../queries/check-session.query.js';

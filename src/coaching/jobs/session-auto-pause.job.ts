@@ -3,20 +3,16 @@ import { CommandBus } from '@nestjs/cqrs';
 import type { Logger } from 'pino';
 import { Clock } from '../../platform/clock.js';
 import { stepOf } from '../../platform/commands/command-context.js';
-import { messageOf } from '../../platform/errors.js';
+import { DormouseError, messageOf } from '../../platform/errors.js';
 import type { Job, JobRun, JobSummary } from '../../platform/jobs/job.js';
+import { sweep } from '../../platform/jobs/sweep.js';
 import { LOGGER } from '../../platform/observability/logger.js';
+import { MINUTE } from '../../platform/time/idle-clock.js';
 import { CoachingMetrics } from '../coaching-metrics.js';
 import { CoachingSettings } from '../coaching-settings.js';
 import { AutoPauseSessionCommand } from '../commands/auto-pause-session.command.js';
 import { CoachingTopics } from '../domain/coaching-topic.js';
 import { SessionViews } from '../queries/session-views.js';
-import { sweep } from './sweep.js';
-
-const MINUTE = 60_000;
-const PAGE = 500;
-/** Appends that arrive together share a commit. */
-const AT_ONCE = 16;
 
 interface Counts {
   paused: number;
@@ -46,7 +42,7 @@ export class SessionAutoPauseJob implements Job {
   async run(run: JobRun): Promise<JobSummary> {
     const counts: Counts = { paused: 0, failed: 0 };
     try {
-      for (const { topicId, minutes } of await this.topicsInUse()) await this.sweepTopic(topicId, minutes, run, counts);
+      await this.sweepTopics(run, counts);
     } catch (error) {
       this.log.error({ error: messageOf(error), paused_count: counts.paused }, 'auto_pause.failed');
       throw error;
@@ -56,22 +52,54 @@ export class SessionAutoPauseJob implements Job {
     return { paused_sessions: counts.paused, ...(counts.failed === 0 ? {} : { failed_sessions: counts.failed }) };
   }
 
-  /**
-   * The topics that have active sessions, gone ones included, shortest timeout first. It leaps from one topic to the next in
-   * the index, so its cost grows with the topics, not with their sessions.
-   */
-  private async topicsInUse(): Promise<{ topicId: string; minutes: number }[]> {
-    const found: { topicId: string; minutes: number }[] = [];
-    for (let before = ''; ;) {
-      const [next] = await this.views.sessions.find({
-        where: { status: 'active', topic_id: { gt: before } },
-        orderBy: { field: 'topic_id', direction: 'asc' },
-        limit: 1,
-      });
-      if (!next) return found.sort((a, b) => a.minutes - b.minutes);
-      before = next.document.topic_id;
-      found.push({ topicId: before, minutes: this.topics.timeoutOf(before).minutes });
+  /** A defect that meets a session of one topic does not keep the others from theirs; the run fails at its end. */
+  private async sweepTopics(run: JobRun, counts: Counts): Promise<void> {
+    let defect: { readonly error: unknown } | undefined;
+    for (const { topicId, minutes } of await this.topicsToSweep()) {
+      try {
+        await this.sweepTopic(topicId, minutes, run, counts);
+      } catch (error) {
+        if (error instanceof DormouseError) throw error;
+        defect ??= { error };
+      }
     }
+    if (defect) throw defect.error;
+  }
+
+  /** Every topic that may have active sessions, shortest timeout first. */
+  private async topicsToSweep(): Promise<{ topicId: string; minutes: number }[]> {
+    const known = this.topics.all().map(({ topic_id }) => topic_id);
+    const all = [...known, ...(await this.goneTopics(known))];
+    return all
+      .map((topicId) => ({ topicId, minutes: this.topics.timeoutOf(topicId).minutes }))
+      .sort((a, b) => a.minutes - b.minutes);
+  }
+
+  /**
+   * Topics that are not there any more and still have active sessions. They are looked for between the names of those that
+   * are, where usually nothing is: not by going through all active sessions, nor by asking the store to sort them.
+   */
+  private async goneTopics(known: readonly string[]): Promise<string[]> {
+    const gone: string[] = [];
+    const names = known.toSorted();
+    for (const [index, name] of ['', ...names].entries()) {
+      let found = await this.nextActiveTopic(name, names[index]);
+      while (found !== undefined) {
+        gone.push(found);
+        found = await this.nextActiveTopic(found, names[index]);
+      }
+    }
+    return gone;
+  }
+
+  /** The first topic with active sessions between two names; without a second one, behind the first. */
+  private async nextActiveTopic(after: string, before: string | undefined): Promise<string | undefined> {
+    const [next] = await this.views.sessions.find({
+      where: { status: 'active', topic_id: { gt: after, ...(before !== undefined && { lt: before }) } },
+      orderBy: { field: 'topic_id', direction: 'asc' },
+      limit: 1,
+    });
+    return next?.document.topic_id;
   }
 
   private async sweepTopic(topicId: string, minutes: number, run: JobRun, counts: Counts): Promise<void> {
@@ -84,7 +112,7 @@ export class SessionAutoPauseJob implements Job {
     };
     await sweep(
       { view: this.views.sessions, where, orderBy: clock },
-      { signal: run.signal, concurrency: AT_ONCE, pageSize: PAGE, failed },
+      { signal: run.signal, failed },
       async (sessionId) => {
         const command = new AutoPauseSessionCommand(sessionId, stepOf(run.context, sessionId));
         if ((await this.commandBus.execute(command)).paused) counts.paused++;

@@ -5,15 +5,12 @@ import { Clock } from '../../platform/clock.js';
 import { stepOf } from '../../platform/commands/command-context.js';
 import { messageOf } from '../../platform/errors.js';
 import type { Job, JobRun, JobSummary } from '../../platform/jobs/job.js';
+import { sweep } from '../../platform/jobs/sweep.js';
 import { LOGGER } from '../../platform/observability/logger.js';
 import { CoachingMetrics } from '../coaching-metrics.js';
 import { CoachingSettings } from '../coaching-settings.js';
 import { ExpireSessionCommand } from '../commands/expire-session.command.js';
 import { SessionViews } from '../queries/session-views.js';
-import { sweep } from './sweep.js';
-
-const PAGE = 500;
-const AT_ONCE = 16;
 
 /**
  * Ends the sessions that are open past their expires_at. They count as abandoned from that moment, and block nobody; this
@@ -47,7 +44,7 @@ export class SessionExpiryJob implements Job {
       const where = { status, expires_at: { lt: this.clock.now() } };
       await sweep(
         { view: this.views.sessions, where, orderBy: 'expires_at' },
-        { signal, concurrency: AT_ONCE, pageSize: PAGE, failed },
+        { signal, failed },
         async (sessionId) => {
           const command = new ExpireSessionCommand(sessionId, stepOf(context, sessionId));
           if ((await this.commandBus.execute(command)).expired) counts.expired_sessions++;

@@ -17,7 +17,7 @@ export const coachingSessionsProjection = defineProjection<SessionDocument, Coac
   category: CoachingSession.category,
   eventTypes: Object.keys(COACHING_SESSION_EVENT_TYPES) as CoachingSessionEvent['type'][],
   indexes: [
-    // The sweep: which topics have active sessions, and which of a topic's are due, by either clock.
+    // The sweep: which of a topic's active sessions are due, by either clock, and which topics are gone.
     { fields: ['status', 'topic_id'] },
     { fields: ['status', 'topic_id', 'updated_at'] },
     { fields: ['status', 'topic_id', 'last_activity_at'] },

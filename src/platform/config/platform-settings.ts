@@ -27,9 +27,9 @@ export class PlatformSettings {
   @Whole({ least: 0, most: 60_000, unit: 'milliseconds' })
   CONSISTENCY_WAIT_MS: number = 5_000;
 
-  /** Largest request body, bytes. */
+  /** Largest request body, bytes. A message of 64 KB made of what JSON escapes is six times as long in its body. */
   @Whole({ least: 1_024, most: 16_777_216, unit: 'bytes' })
-  HTTP_BODY_LIMIT: number = 131_072;
+  HTTP_BODY_LIMIT: number = 524_288;
 
   /** Set: events live in EventStoreDB instead of DATA_DIR. */
   @Text({

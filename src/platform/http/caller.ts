@@ -9,9 +9,20 @@ import { currentCorrelationId } from '../observability/logger.js';
 /** Who is written down when the request does not say. */
 export const ANONYMOUS = 'anonymous';
 
+/** Headers that say who calls, until the service authenticates callers itself. */
+export const USER_HEADER = 'X-User-Id';
+export const TENANT_HEADER = 'X-Tenant-Id';
+
+/** What names a user or a tenant. */
+export const CALLER_NAME = /^[\x21-\x7e]{1,200}$/;
+export const CALLER_NAME_ACCEPTED = '1 to 200 visible ASCII characters are accepted';
+
+type CallersRequest = Pick<FastifyRequest, 'headers'> & Partial<Pick<FastifyRequest, 'raw'>>;
+
 /**
- * The command that a request stands for: caller from `X-User-Id` (until the service authenticates callers itself),
- * identity from `Idempotency-Key`. The same key with the same method, path and body is the same command.
+ * The command that a request stands for: caller from `X-User-Id`, identity from `Idempotency-Key`. The same key with the
+ * same caller, method, path and body is the same command; keys are chosen by clients that do not know of each other, so
+ * another caller's is another command.
  */
 export const Caller = createParamDecorator((_: unknown, context: ExecutionContext): CommandContext => {
   return commandContextOf(context.switchToHttp().getRequest<FastifyRequest>());
@@ -19,33 +30,26 @@ export const Caller = createParamDecorator((_: unknown, context: ExecutionContex
 
 /** @throws {InvalidInput} a header that is not acceptable */
 export function commandContextOf(
-  request: Pick<FastifyRequest, 'headers' | 'method' | 'url'> & Partial<Pick<FastifyRequest, 'body' | 'raw'>>,
+  request: CallersRequest & Pick<FastifyRequest, 'method' | 'url'> & Partial<Pick<FastifyRequest, 'body'>>,
 ): CommandContext {
-  const actor = header(request, 'X-User-Id', /^[\x21-\x7e]{1,200}$/, '1 to 200 visible ASCII characters are accepted');
+  const user = header(request, USER_HEADER, CALLER_NAME, CALLER_NAME_ACCEPTED);
+  const tenant = header(request, TENANT_HEADER, CALLER_NAME, CALLER_NAME_ACCEPTED);
   const key = header(
     request,
     'Idempotency-Key',
     /^[\x20-\x7e]{1,255}$/,
     '1 to 255 printable ASCII characters are accepted',
   );
+  const actor = user ?? ANONYMOUS;
   const correlationId = currentCorrelationId();
+  if (key === undefined) return newCommandContext(actor, correlationId);
   const path = request.url.split('?', 1)[0] ?? '';
-  return key === undefined
-    ? newCommandContext(actor ?? ANONYMOUS, correlationId)
-    : keyedCommandContext(
-        `${request.method} ${path} ${JSON.stringify(request.body ?? null)}`,
-        key,
-        actor ?? ANONYMOUS,
-        correlationId,
-      );
+  const caller = JSON.stringify([tenant ?? null, user ?? null]);
+  const scope = `${caller} ${request.method} ${path} ${JSON.stringify(request.body ?? null)}`;
+  return keyedCommandContext(scope, key, actor, correlationId);
 }
 
-function header(
-  request: Pick<FastifyRequest, 'headers'> & Partial<Pick<FastifyRequest, 'raw'>>,
-  name: string,
-  accepted: RegExp,
-  message: string,
-): string | undefined {
+function header(request: CallersRequest, name: string, accepted: RegExp, message: string): string | undefined {
   const value = request.headers[name.toLowerCase()];
   if (value === undefined) return undefined;
   if (timesSent(request, name) > 1) {

@@ -80,12 +80,15 @@ export class Consistency {
   }
 }
 
-const VIEW = 'dormouse:view';
+const VIEWS = 'dormouse:views';
 
-/** Marks a query route: it accepts a {@link CONSISTENCY_TOKEN}, waits for the view, and answers with the view's own. */
-export function ReadsView(view: string): MethodDecorator {
+/**
+ * Marks a query route: it accepts a {@link CONSISTENCY_TOKEN}, waits for the views that it answers from, and answers with
+ * the token of the first of them.
+ */
+export function ReadsView(...views: readonly [string, ...string[]]): MethodDecorator {
   return applyDecorators(
-    SetMetadata(VIEW, view),
+    SetMetadata(VIEWS, views),
     UseInterceptors(ConsistencyInterceptor),
     ApiHeader({
       name: CONSISTENCY_TOKEN,
@@ -103,11 +106,13 @@ export class ConsistencyInterceptor implements NestInterceptor {
   ) {}
 
   async intercept(context: ExecutionContext, next: CallHandler): Promise<Observable<unknown>> {
-    const view = this.reflector.get<string>(VIEW, context.getHandler());
+    const views = this.reflector.get<readonly [string, ...string[]]>(VIEWS, context.getHandler());
     const http = context.switchToHttp();
     const asked = http.getRequest<FastifyRequest>().headers[CONSISTENCY_TOKEN.toLowerCase()];
-    if (typeof asked === 'string') await this.consistency.reach(view, asked.trim());
-    const token = await this.consistency.tokenOfView(view);
+    if (typeof asked === 'string') {
+      await Promise.all(views.map((view) => this.consistency.reach(view, asked.trim())));
+    }
+    const token = await this.consistency.tokenOfView(views[0]);
     if (token) void http.getResponse<FastifyReply>().header(CONSISTENCY_TOKEN, token);
     return next.handle();
   }

@@ -5,10 +5,11 @@ import { FastifyAdapter } from '@nestjs/platform-fastify';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { Logger } from 'pino';
 import type { PlatformSettings } from '../config/platform-settings.js';
-import { DormouseError, InvalidInput, messageOf } from '../errors.js';
+import { DormouseError, messageOf } from '../errors.js';
 import type { IdleMemory } from '../observability/idle-memory.js';
 import { correlated } from '../observability/logger.js';
 import type { Metrics } from '../observability/metrics.js';
+import { refuseReservedNames, refuseUnsafeShape } from './json-shape.js';
 import { refuseCrossSite } from './origin-guard.js';
 import { ProblemFilter, problemOf } from './problem.filter.js';
 import { SurplusInputGuard } from './surplus-input.guard.js';
@@ -55,6 +56,7 @@ export function prepareHttp(
       try {
         refuseCrossSite(request, settings.HOST);
         refuseEncodedBody(request);
+        refuseReservedNames(request.query);
         done();
       } catch (error) {
         problems.answer(error, request, reply);
@@ -123,19 +125,11 @@ function parseJson(
   if (text.trim() === '') return done(null, undefined);
   try {
     const parsed: unknown = JSON.parse(text);
-    refuseInheritedNames(parsed);
+    refuseUnsafeShape(parsed);
     done(null, parsed);
   } catch (error) {
     if (error instanceof DormouseError) return done(error);
     const why = error instanceof Error ? error.message : 'not JSON';
     done(new DormouseError('malformed_json', 400, `The body is not JSON: ${why}`));
   }
-}
-
-/** `constructor`, `__proto__` and their like are fields of no request, but every object seems to have them. */
-function refuseInheritedNames(body: unknown): void {
-  if (typeof body !== 'object' || body === null || Array.isArray(body)) return;
-  const inherited = Object.keys(body).filter((name) => name in Object.prototype);
-  if (inherited.length === 0) return;
-  throw new InvalidInput(inherited.map((field) => ({ field, message: 'is not a field of this request' })));
 }

@@ -31,6 +31,19 @@ describe('The command that a request stands for', () => {
     expect(put.commandId).not.toBe(one.commandId);
   });
 
+  it('is another one for another user or tenant, although they have chosen the same key', () => {
+    const callers = [
+      {},
+      { 'x-user-id': 'ada' },
+      { 'x-user-id': 'ada', 'x-tenant-id': 'acme' },
+      { 'x-tenant-id': 'ada' },
+    ];
+    const ids = () =>
+      callers.map((headers) => commandContextOf(request({ ...headers, 'idempotency-key': 'k' })).commandId);
+    expect(new Set(ids()).size).toBe(callers.length);
+    expect(ids()).toEqual(ids());
+  });
+
   it('is a new one without a key, on behalf of the caller, with the request’s correlation id', () => {
     const id = '11111111-2222-4333-8444-555555555555';
     const context = correlated(id, () => commandContextOf(request({ 'x-user-id': 'ada' })));
@@ -44,6 +57,7 @@ describe('The command that a request stands for', () => {
     ['Idempotency-Key', 'tschüss'],
     ['X-User-Id', 'a b'],
     ['X-User-Id', 'x'.repeat(201)],
+    ['X-Tenant-Id', ''],
   ])('is refused when %s is %j', (name, value) => {
     expect(() => commandContextOf(request({ [name.toLowerCase()]: value }))).toThrow(InvalidInput);
     expect(() => commandContextOf(request({ [name.toLowerCase()]: value }))).toThrow(name);

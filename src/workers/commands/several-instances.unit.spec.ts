@@ -9,7 +9,7 @@ import { TransferableLeases } from '../../../test/support/transferable-leases.js
 import { at, reading, registered, WORKER_ID } from '../../../test/support/worker-history.js';
 import { ManualClock } from '../../platform/clock.js';
 import { AggregateStore } from '../../platform/commands/aggregate-store.js';
-import { newCommandContext } from '../../platform/commands/command-context.js';
+import { keyedCommandContext, newCommandContext } from '../../platform/commands/command-context.js';
 import { SnapshotStore } from '../../platform/commands/snapshot-store.js';
 import { EventCodec } from '../../platform/event-store/event-codec.js';
 import type {
@@ -43,7 +43,7 @@ import { WorkersRepository } from './workers.repository.js';
 const LEASE = `worker/${WORKER_ID}`;
 const log = pino({ level: 'silent' });
 
-type Moment = 'intent' | 'telemetry' | 'described' | 'read' | 'stop_done' | 'start_done';
+type Moment = 'resume_wished' | 'intent' | 'telemetry' | 'described' | 'read' | 'stop_done' | 'start_done';
 
 /** What happens, once, while an instance stands still at a moment of its command. */
 let meanwhile: Partial<Record<Moment, () => Promise<void>>> = {};
@@ -114,9 +114,23 @@ class Events extends MemoryEventStore {
     events: readonly NewEvent[],
     expected: ExpectedRevision,
   ): Promise<AppendResult> {
-    const appended = await super.append(stream, events, expected);
+    if (events.some(({ type }) => type === 'WorkerResumeRequested')) await reached('resume_wished');
+    const appended = (await this.repeated(stream, events, expected)) ?? (await super.append(stream, events, expected));
     if (events.some(({ type }) => type === 'WorkerPauseRequested')) await reached('intent');
     return appended;
+  }
+
+  /** As the port has it: the same ids at the same revision are a repeat, which succeeds and writes nothing. */
+  private async repeated(
+    stream: string,
+    events: readonly NewEvent[],
+    expected: ExpectedRevision,
+  ): Promise<AppendResult | undefined> {
+    const next = typeof expected === 'number' ? expected + 1 : 0;
+    const stored = (await collect(super.readStream(stream))).slice(next, next + events.length);
+    const last = stored.at(-1);
+    const isRepeat = last !== undefined && events.every(({ id }, index) => id === stored[index]?.id);
+    return isRepeat ? { revision: last.revision, position: last.position } : undefined;
   }
 
   override async *readStream(...args: Parameters<MemoryEventStore['readStream']>): AsyncGenerator<RecordedEvent> {
@@ -169,8 +183,8 @@ class Instance {
     return this.pausing.execute(new PauseWorkerCommand(WORKER_ID, undefined, reason, newCommandContext('ada')));
   }
 
-  resume(): Promise<ResumeWorkerResult> {
-    return this.resuming.execute(new ResumeWorkerCommand(WORKER_ID, undefined, newCommandContext('bob')));
+  resume(context = newCommandContext('bob')): Promise<ResumeWorkerResult> {
+    return this.resuming.execute(new ResumeWorkerCommand(WORKER_ID, undefined, context));
   }
 
   settle(): Promise<void> {
@@ -396,6 +410,30 @@ describe('Commands of one worker on several instances', () => {
     expect(answers.filter(({ changed }) => changed)).toHaveLength(1);
     expect(ec2.changes).toEqual(['stop']);
     expect(await eventTypes()).toEqual(['WorkerPauseRequested', 'WorkerPaused']);
+  });
+
+  it('are one resume when they are the same command, also when one is frozen after its start and the other was as early', async () => {
+    await a.pause();
+    const sentTwice = keyedCommandContext('ResumeWorker', 'key', 'bob');
+    let first: Promise<unknown> | undefined;
+    // Both append the same events at the same revision, and the store answers both that it has done so.
+    meanwhile.resume_wished = async () => {
+      const started = new Promise<void>((resolve) => {
+        meanwhile.start_done = () => {
+          leases.passOnUnnoticed(LEASE);
+          resolve();
+          return delayed.promise;
+        };
+      });
+      first = a.resume(sentTwice);
+      await started;
+    };
+    const delayed = Promise.withResolvers<void>();
+    expect(await b.resume(sentTwice)).toMatchObject({ resumed: true, waiting: false });
+    delayed.resolve();
+    await first;
+    expect(ec2.changes).toEqual(['stop', 'start']);
+    expect((await eventTypes()).slice(2)).toEqual(['WorkerResumeRequested', 'WorkerResumed']);
   });
 
   it('all take effect, one after the other, although each decides on what it has cached', async () => {

@@ -225,6 +225,16 @@ export function describeOneActiveSession(name: string, makeStore: MakeStore): vo
         expect(await claims()).toBe(1);
       });
 
+      it('long ago leaves nothing in the way of others: it is finished, and paused for its inactivity', async () => {
+        await diesBetween(user('dead'));
+        clock.advance(31 * 60_000);
+        const { session } = await instance(0).start(user('next'));
+        const { sessions, active, mostActiveAtOnce } = await now();
+        expect([mostActiveAtOnce, active]).toEqual([1, [session.state.session_id]]);
+        const dead = [...sessions.values()].find((state) => state.kind === 'started' && state.user_id === 'user dead');
+        expect(dead).toMatchObject({ status: 'paused', pause_reason: 'inactivity' });
+      });
+
       it('and 50 others at once agree on who is active', async () => {
         await diesBetween(user('dead'));
         const starts = await outcomesOf(Array.from({ length: 50 }, (_, n) => instance(n).start(user(n))));

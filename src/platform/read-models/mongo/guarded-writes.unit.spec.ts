@@ -17,7 +17,7 @@ const ID_CONFLICT = 'E11000 duplicate key error collection: d.c index: _id_ dup 
 class ScriptedCollection {
   readonly calls: StoredWrite[][] = [];
 
-  constructor(private readonly outcomes: Error[]) {}
+  constructor(private readonly outcomes: (Error | Promise<void>)[]) {}
 
   /** What `writeAll` sees: it calls nothing but `bulkWrite`. */
   get collection(): StoredCollection {
@@ -28,7 +28,7 @@ class ScriptedCollection {
     expect(options).toEqual({ ordered: false });
     this.calls.push(writes);
     const outcome = this.outcomes.shift();
-    return outcome ? Promise.reject(outcome) : Promise.resolve();
+    return outcome instanceof Error ? Promise.reject(outcome) : (outcome ?? Promise.resolve());
   }
 }
 
@@ -64,18 +64,13 @@ describe('Guarded writes', () => {
 
   it('have all ended when one call has failed', async () => {
     const error = new MongoNetworkError('read ECONNRESET');
-    const slow = Promise.withResolvers<undefined>();
-    const collection = new ScriptedCollection([error]);
-    const { bulkWrite } = collection;
-    collection.bulkWrite = (some, options) => {
-      const outcome = bulkWrite.call(collection, some, options);
-      return collection.calls.length === 2 ? slow.promise : outcome;
-    };
+    const slow = Promise.withResolvers<void>();
+    const collection = new ScriptedCollection([error, slow.promise]);
     let hasEnded = false;
     const writing = writeAll(collection.collection, writes(20)).finally(() => (hasEnded = true));
     await nextTurn();
     expect(hasEnded).toBe(false);
-    slow.resolve(undefined);
+    slow.resolve();
     await expect(writing).rejects.toBe(error);
   });
 
