@@ -20,6 +20,7 @@ export class WrongAnswer extends Error {}
 
 interface WorkerView {
   readonly status: string;
+  readonly idle_timeout_minutes: number | null;
   readonly last_resumed_at: string | null;
 }
 
@@ -38,6 +39,10 @@ export class Clients {
   private readonly waiting = new Set<LabWorker>();
   /** The newest token each worker's client was given. */
   private readonly tokens = new Map<LabWorker, string>();
+  /** The idle timeout that each worker's client was last told to be set; unknown where several were set at once. */
+  private readonly timeouts = new Map<LabWorker, number>();
+  /** Bursts begun. */
+  private burstCount = 0;
   private sent = 0;
 
   constructor(
@@ -45,6 +50,8 @@ export class Clients {
     private readonly workers: readonly LabWorker[],
     private readonly ledger: Ledger,
     private readonly random: SeededRandom,
+    /** Statuses that mean "ask again". */
+    private readonly askAgain: readonly number[] = [503],
   ) {
     const { promise, reject } = Promise.withResolvers<never>();
     this.failed = promise;
@@ -90,7 +97,11 @@ export class Clients {
   burst(times: number): void {
     const workers = this.workers.filter(({ role }) => role !== 'guest');
     const bursts = workers.flatMap((worker) => Array.from({ length: times }, () => this.changePolicy(worker)));
-    const all = Promise.all(bursts).then(() => void this.bursts.delete(all));
+    this.burstCount++;
+    const all = Promise.all(bursts).then(() => {
+      this.timeouts.clear();
+      this.bursts.delete(all);
+    });
     this.bursts.add(all);
     all.catch(this.fail);
   }
@@ -133,6 +144,7 @@ export class Clients {
     const answer = await this.until(command, { method: 'POST', path: `${PATH}/import`, body }, [201]);
     const id = String((answer.body as { worker_id?: unknown }).worker_id);
     worker.id = id;
+    this.timeouts.delete(worker);
     command.stream = streamOf(worker);
     this.acknowledge(command, worker, answer);
   }
@@ -149,8 +161,12 @@ export class Clients {
     const command = this.open('policy', worker);
     // A value that was never there before, so that each change is a change.
     const body = { idle_timeout_minutes: TIMEOUT[worker.role] + this.sent * 1e-8 };
+    const { burstCount } = this;
+    this.timeouts.delete(worker);
     const answer = await this.until(command, { method: 'PATCH', path: `${pathOf(worker)}/policy`, body }, [200]);
     this.acknowledge(command, worker, answer);
+    const isAlone = this.bursts.size === 0 && this.burstCount === burstCount;
+    if (isAlone) this.timeouts.set(worker, body.idle_timeout_minutes);
   }
 
   private async pause(worker: LabWorker): Promise<void> {
@@ -178,8 +194,21 @@ export class Clients {
 
   /** The worker as it is after everything this client has been told. */
   private async view(worker: LabWorker): Promise<WorkerView> {
-    const call: Call = { method: 'GET', path: pathOf(worker), token: this.tokens.get(worker) ?? null };
-    return (await this.until(null, call, [200])).body as WorkerView;
+    const token = this.tokens.get(worker) ?? null;
+    const expected = this.timeouts.get(worker);
+    const answer = await this.until(null, { method: 'GET', path: pathOf(worker), token }, [200]);
+    const view = answer.body as WorkerView;
+    if (token !== null && positionOf(answer.token) < positionOf(token)) {
+      throw new WrongAnswer(`GET ${pathOf(worker)} at ${token} was answered at ${answer.token}`);
+    }
+    // Unless a burst has set others meanwhile.
+    const isCertain = expected !== undefined && this.timeouts.get(worker) === expected && this.bursts.size === 0;
+    if (isCertain && view.idle_timeout_minutes !== expected) {
+      throw new WrongAnswer(
+        `GET ${pathOf(worker)} at ${token} has the timeout ${view.idle_timeout_minutes} instead of ${expected}`,
+      );
+    }
+    return view;
   }
 
   private open(what: SentCommand['what'], worker: LabWorker): SentCommand {
@@ -190,11 +219,11 @@ export class Clients {
 
   private acknowledge(command: SentCommand, worker: LabWorker, { status, token }: Answer): void {
     if (token !== null) this.tokens.set(worker, token);
-    const position = token === null ? null : parseInt(token.split('.')[1] ?? '', 36);
+    const position = token === null ? null : positionOf(token);
     command.acknowledged = { position, later: status === 202 };
   }
 
-  /** Sends until there is an answer. 503 is "ask again"; anything unexpected is a wrong answer. */
+  /** Sends until there is an answer. Anything unexpected is a wrong answer. */
   private async until(
     command: SentCommand | null,
     call: Call,
@@ -206,7 +235,7 @@ export class Clients {
       if (command) command.attempts++;
       const answer = await this.attempt({ ...call, ...identity });
       if (answer && [...expected, ...alsoExpected()].includes(answer.status)) return answer;
-      if (answer && answer.status !== 503) {
+      if (answer && !this.askAgain.includes(answer.status)) {
         const who = command ? ` by ${command.caller}, sent ${command.attempts} time(s)` : '';
         const body = JSON.stringify(answer.body);
         throw new WrongAnswer(`${call.method} ${call.path}${who} was answered ${answer.status} ${body}`);
@@ -224,6 +253,11 @@ export class Clients {
       throw error;
     }
   }
+}
+
+/** The position that a consistency token stands for; before all of them when there is none. */
+function positionOf(token: string | null): number {
+  return token === null ? -1 : parseInt(token.split('.')[1] ?? '', 36);
 }
 
 const PATH = `/region/${REGION}/workers`;

@@ -9,6 +9,7 @@ import { Report } from './report.js';
 import { Schedule } from './schedule.js';
 import { Unanswered } from './service-api.js';
 import type { ServiceProcess } from './service-process.js';
+import { NAMED_STEPS, RANDOM_STEP } from './steps.js';
 import type { Step } from './steps.js';
 import { Trap } from './trap.js';
 
@@ -64,7 +65,7 @@ export async function main(args: readonly string[]): Promise<number> {
 
 class CrashRun {
   private readonly random: SeededRandom;
-  private readonly schedule: Schedule;
+  private readonly schedule: Schedule<Step>;
   /** Waited for in this life of the service. */
   step: Step | undefined;
   /** Where the life before ended; undefined when its step did not come. */
@@ -78,7 +79,7 @@ class CrashRun {
     private readonly options: Options,
   ) {
     this.random = new SeededRandom(`${options.seed}/run`);
-    this.schedule = new Schedule(this.random);
+    this.schedule = new Schedule(this.random, NAMED_STEPS, RANDOM_STEP);
   }
 
   async run(): Promise<void> {

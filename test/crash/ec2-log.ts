@@ -4,6 +4,8 @@ import type { Exchange } from './recording-proxy.js';
 export interface PowerCall {
   readonly action: 'StopInstances' | 'StartInstances';
   readonly instanceId: string;
+  /** Access key of the sender. */
+  readonly signedBy: string | null;
   readonly arrivedAt: number;
   readonly doneAt: number;
   /** EC2's names of the states; null when it refused. */
@@ -44,7 +46,8 @@ export function powerCallOf(exchange: Exchange): PowerCall | undefined {
   const current = stateIn(answer.body, 'currentState');
   const states = previous !== undefined && current !== undefined ? { previous, current } : null;
   const refusedWith = states ? null : (/<Code>([^<]*)<\/Code>/.exec(answer.body)?.[1] ?? `HTTP ${answer.status}`);
-  return { action, instanceId, arrivedAt: exchange.arrivedAt, doneAt: answer.at, states, refusedWith };
+  const { arrivedAt, signedBy } = exchange;
+  return { action, instanceId, signedBy, arrivedAt, doneAt: answer.at, states, refusedWith };
 }
 
 function stateIn(xml: string, element: string): string | undefined {

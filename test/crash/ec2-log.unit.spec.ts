@@ -3,7 +3,15 @@ import { ec2CallOf, moved, powerCallOf } from './ec2-log.js';
 import type { Exchange } from './recording-proxy.js';
 
 function exchange(body: string, answer: string, status = 200): Exchange {
-  return { method: 'POST', path: '/', body, arrivedAt: 1, answer: { status, body: answer, at: 2 } };
+  return {
+    method: 'POST',
+    path: '/',
+    body,
+    arrivedAt: 1,
+    begunBy: 1,
+    signedBy: 'AKID',
+    answer: { status, body: answer, at: 2 },
+  };
 }
 
 const STOPPING = `<StopInstancesResponse><instancesSet><item><instanceId>i-1</instanceId>
@@ -16,6 +24,7 @@ describe('What the recording proxy understands of EC2', () => {
     expect(call).toEqual({
       action: 'StopInstances',
       instanceId: 'i-1',
+      signedBy: 'AKID',
       arrivedAt: 1,
       doneAt: 2,
       states: { previous: 'running', current: 'stopping' },

@@ -12,7 +12,8 @@ export class History {
    */
   async readOn(api: ServiceApi): Promise<string[]> {
     const last = this.events.at(-1);
-    let after = last ? last.position - 1 : null;
+    // Some stores only read on from where an event is.
+    let after = this.events.at(-2)?.position ?? null;
     const read: StoredEvent[] = [];
     for (;;) {
       const page = await pageAfter(api, after);
@@ -45,7 +46,7 @@ async function pageAfter(
   api: ServiceApi,
   after: number | null,
 ): Promise<{ items: StoredEvent[]; position: number | null; live: boolean }> {
-  const from = after === null || after < 0 ? '' : `&after=${after}`;
+  const from = after === null ? '' : `&after=${after}`;
   return api.read(`/admin/events?limit=${PAGE}${from}`);
 }
 

@@ -33,7 +33,15 @@ function call(
   previous = action === 'StopInstances' ? 'running' : 'stopped',
 ): PowerCall {
   const states = { previous, current: action === 'StopInstances' ? 'stopping' : 'pending' };
-  return { action, instanceId: 'i-1', arrivedAt: at(second), doneAt: at(second), states, refusedWith: null };
+  return {
+    action,
+    instanceId: 'i-1',
+    signedBy: null,
+    arrivedAt: at(second),
+    doneAt: at(second),
+    states,
+    refusedWith: null,
+  };
 }
 
 const at = (second: number): number => NOON + second * 1000;
@@ -189,6 +197,24 @@ describe('The ledger of what clients were told', () => {
     expect(ledger.check(twice, false)).toEqual([
       'pause by ann in cmlWorker-1 was sent: 2 WorkerPauseRequested instead of 0 or 1',
       'pause by ann in cmlWorker-1 was sent: 2 WorkerPaused instead of 0 or 1',
+    ]);
+  });
+
+  it('a pause that has no event is excused by one late resume of the worker, and only where attempts may be late', () => {
+    const resumed = stream(REGISTERED, ['WorkerResumeRequested', { resume_id: 'r1', requested_by: 'bob' }]);
+    const [strict, patient] = [false, true].map((attemptsMayBeLate) => {
+      const ledger = new Ledger(attemptsMayBeLate);
+      ledger.open('blind resume', 'bob', STREAM).attempts = 2;
+      for (const caller of ['ann', 'eve']) {
+        const pause = ledger.open('pause', caller, STREAM);
+        pause.acknowledged = { position: null, later: false };
+      }
+      return ledger.check(resumed, false);
+    });
+    expect(strict).toHaveLength(4);
+    expect(patient).toEqual([
+      'pause by eve in cmlWorker-1 was acknowledged: 0 WorkerPauseRequested instead of 1',
+      'pause by eve in cmlWorker-1 was acknowledged: 0 WorkerPaused instead of 1',
     ]);
   });
 });

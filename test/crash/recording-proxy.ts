@@ -11,6 +11,10 @@ export interface Exchange {
   readonly path: string;
   readonly body: string;
   readonly arrivedAt: number;
+  /** When its sender can have begun at the latest: for the first request on a connection, when that was made. */
+  readonly begunBy: number;
+  /** Access key that the request is signed with, if it is signed as AWS wants it. */
+  readonly signedBy: string | null;
   /** What the server behind answered; null until it has. */
   answer: { readonly status: number; readonly body: string; readonly at: number } | null;
 }
@@ -32,9 +36,15 @@ const HOP_BY_HOP = new Set(['connection', 'content-length', 'expect', 'keep-aliv
  * meanwhile, as it would be by AWS; half a request is nothing.
  */
 export class RecordingProxy {
-  private readonly server = createServer((message, response) => void this.serve(message, response));
+  // An idle connection stays open, so that no request meets one that is just being closed.
+  private readonly server = createServer(
+    { keepAliveTimeout: 0 },
+    (message, response) => void this.serve(message, response),
+  );
   private readonly agent = new Agent();
   private readonly clock = new SystemClock();
+  /** When each connection that has carried no request yet was made. */
+  private readonly connected = new WeakMap<object, number>();
   private readonly underWay = new Set<Promise<unknown>>();
 
   /** @param upstream base URL of the server behind, without a path */
@@ -45,6 +55,7 @@ export class RecordingProxy {
 
   /** @returns the URL it is reached at */
   async start(): Promise<string> {
+    this.server.on('connection', (socket) => this.connected.set(socket, this.clock.now()));
     await new Promise<void>((resolve) => this.server.listen(0, '127.0.0.1', resolve));
     return `http://127.0.0.1:${(this.server.address() as AddressInfo).port}`;
   }
@@ -61,6 +72,8 @@ export class RecordingProxy {
   }
 
   private async serve(message: IncomingMessage, response: ServerResponse): Promise<void> {
+    const begunBy = this.connected.get(message.socket) ?? this.clock.now();
+    this.connected.delete(message.socket);
     const body = await readWhole(message);
     if (body === undefined) return;
     const exchange: Exchange = {
@@ -68,6 +81,8 @@ export class RecordingProxy {
       path: message.url ?? '/',
       body,
       arrivedAt: this.clock.now(),
+      begunBy,
+      signedBy: /Credential=([^/]+)\//.exec(message.headers.authorization ?? '')?.[1] ?? null,
       answer: null,
     };
     if ((await this.listener.arrived(exchange)) === 'lose') return void message.socket.destroy();

@@ -34,8 +34,14 @@ export interface StoredEvent {
 /** The connection was lost or refused: nobody knows what became of the request. */
 export class Unanswered extends Error {}
 
+/** A client waits so long for an answer, ms. */
+const ANSWER_WITHIN_MS = 20_000;
+
 export class ServiceApi {
-  constructor(readonly url: string) {}
+  constructor(
+    readonly url: string,
+    private readonly withinMs = ANSWER_WITHIN_MS,
+  ) {}
 
   /** @throws {Unanswered} */
   async call({ method, path, body, key, caller, token }: Call): Promise<Answer> {
@@ -44,7 +50,7 @@ export class ServiceApi {
     if (key !== undefined) headers['idempotency-key'] = key;
     if (caller !== undefined) headers['x-user-id'] = caller;
     if (token) headers['consistency-token'] = token;
-    const options = { method, headers, signal: AbortSignal.timeout(20_000) };
+    const options = { method, headers, signal: AbortSignal.timeout(this.withinMs) };
     try {
       const response = await fetch(`${this.url}${path}`, body ? { ...options, body: JSON.stringify(body) } : options);
       const text = await response.text();

@@ -16,7 +16,7 @@ export class ServiceProcess {
   readonly exited: Promise<{ code: number | null; signal: NodeJS.Signals | null }>;
   /** Whether `untilReady` has seen it ready. */
   ready = false;
-  private readonly killProcess: (signal: NodeJS.Signals) => void;
+  private readonly signal: (signal: NodeJS.Signals) => void;
   private running = true;
   private killedByUs = false;
 
@@ -29,7 +29,7 @@ export class ServiceProcess {
     const log = openSync(logFile, 'a');
     const child = spawn(process.execPath, [PROGRAM], { env: environment, stdio: ['ignore', log, log] });
     closeSync(log);
-    this.killProcess = (signal) => void child.kill(signal);
+    this.signal = (signal) => void child.kill(signal);
     this.exited = new Promise((resolve, reject) => {
       child.once('error', reject);
       child.once('exit', (code, signal) => {
@@ -47,12 +47,22 @@ export class ServiceProcess {
   /** `kill -9`: in effect before this returns. */
   kill(): void {
     this.killedByUs = true;
-    this.killProcess('SIGKILL');
+    this.signal('SIGKILL');
+  }
+
+  /** SIGSTOP: does nothing any more, while its connections stay open. */
+  freeze(): void {
+    this.signal('SIGSTOP');
+  }
+
+  /** SIGCONT: goes on where it was. */
+  thaw(): void {
+    this.signal('SIGCONT');
   }
 
   /** Asks it to stop. @throws when it does not exit 0 */
   async stop(): Promise<void> {
-    this.killProcess('SIGTERM');
+    this.signal('SIGTERM');
     const { code, signal } = await this.exited;
     if (code !== 0) throw new Error(`SIGTERM: the service ended with ${signal ?? `exit ${code}`} instead of exit 0.`);
   }
