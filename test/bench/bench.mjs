@@ -5,6 +5,9 @@
  *   npm run bench                     all of them
  *   npm run bench -- append replay    some of them
  *   npm run bench -- --write          all, and keeps the result in docs/benchmarks.md
+ *   npm run bench -- visibility --seconds=5    a quick look at what otherwise takes 60 s
+ *
+ * What needs a server from outside is left out when there is none (docs/operations.md, "Testing against servers").
  */
 import { execFileSync } from 'node:child_process';
 import { readFileSync, writeFileSync } from 'node:fs';
@@ -12,7 +15,19 @@ import { cpus, loadavg, totalmem } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
-const ALL = ['append', 'commands', 'replay', 'detection', 'large-telemetry', 'memory', 'start'];
+const ALL = [
+  'append',
+  'commands',
+  'replay',
+  'eventstoredb',
+  'mongodb',
+  'visibility',
+  'coaching',
+  'detection',
+  'large-telemetry',
+  'memory',
+  'start',
+];
 const RESULT = join(dirname(fileURLToPath(import.meta.url)), '../../docs/benchmarks.md');
 
 const asked = process.argv.slice(2).filter((argument) => !argument.startsWith('--'));
@@ -22,13 +37,19 @@ if (unknown.length > 0) {
   process.exit(2);
 }
 
+const writes = process.argv.includes('--write');
+const seconds = process.argv.find((argument) => argument.startsWith('--seconds='))?.slice('--seconds='.length);
+if (seconds !== undefined && (writes || !(Number(seconds) > 0))) {
+  console.error('bench: --seconds=N is for a quick look (N from 1); what is written is measured in full');
+  process.exit(2);
+}
 const load = loadavg()[0].toFixed(1);
 const rows = [];
 const baselines = [];
 for (const name of asked.length > 0 ? asked : ALL) {
   process.stderr.write(`${name} ...\n`);
   const benchmark = await import(`./benchmarks/${name}.mjs`);
-  rows.push(...(await benchmark.run()));
+  rows.push(...(await benchmark.run(seconds === undefined ? {} : { seconds: Number(seconds) })));
   baselines.push(...benchmark.baselines);
 }
 
@@ -47,7 +68,7 @@ const table = [
 ].join('\n');
 console.log(table);
 
-if (process.argv.includes('--write')) {
+if (writes) {
   const before = readFileSync(RESULT, 'utf8');
   const [start, end] = ['<!-- result: written by npm run bench -- --write -->', '<!-- end of result -->'];
   const machine = `${cpus()[0]?.model ?? 'unknown processor'}, ${cpus().length} cores, ${Math.round(totalmem() / 2 ** 30)} GB, Linux ${execFileSync('uname', ['-r'], { encoding: 'utf8' }).trim()}, Node ${process.version}`;

@@ -9,7 +9,6 @@ import { EmbeddedEventStore } from '../../../dist/platform/event-store/embedded/
 import { EventCodec } from '../../../dist/platform/event-store/event-codec.js';
 import { EmbeddedReadModelStore } from '../../../dist/platform/read-models/embedded/embedded-read-model-store.js';
 import { CMLWorker } from '../../../dist/workers/domain/cml-worker.js';
-import { toggleIdleDetection } from '../../../dist/workers/domain/cml-worker.decisions.js';
 import { CML_WORKER_EVENT_TYPES } from '../../../dist/workers/domain/worker-event-types.js';
 import { SeededRandom } from '../../../dist/simulated-lab/seeded-random.js';
 import {
@@ -22,6 +21,7 @@ import {
   showPerSecond,
 } from '../support/measure.mjs';
 import { clearScratch, scratchDirectory } from '../support/scratch.mjs';
+import { toggle, toggled } from '../support/toggling.mjs';
 import { newEvent, registration, streamOf, workerId } from '../support/worker-histories.mjs';
 
 const STREAMS = 20_000;
@@ -130,21 +130,6 @@ async function writeStream(events, index, length) {
     );
     written = (await events.append(streamOf(index), some, written - 1)).revision + 1;
   }
-}
-
-function toggled(is_idle_detection_enabled) {
-  const changed_at = new Date(Date.UTC(2025, 10, 19)).toISOString();
-  return {
-    type: 'WorkerIdleDetectionToggled',
-    data: { is_idle_detection_enabled, changed_by: 'benchmark', changed_at },
-  };
-}
-
-async function toggle(aggregates, id, context = newCommandContext('benchmark')) {
-  const done = await aggregates.transact(CMLWorker, id, context, (state) =>
-    toggleIdleDetection(state, !state.is_idle_detection_enabled, 'benchmark', Date.UTC(2025, 10, 20)),
-  );
-  if (done.events?.length !== 1) throw new Error('The command wrote nothing.');
 }
 
 async function meanTime(count, command) {

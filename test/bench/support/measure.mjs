@@ -128,6 +128,29 @@ export function limitRow(name, value, show, { most, baseline } = {}) {
   };
 }
 
+/**
+ * A row whose value has to be one number.
+ *
+ * @param {string} name
+ * @param {number} value
+ * @param {number} exactly
+ * @returns {Row}
+ */
+export function exactRow(name, value, exactly) {
+  return { name, subject: `${value}`, baseline: '', ratio: null, target: `${exactly}`, ok: value === exactly };
+}
+
+/**
+ * A row in the place of those that cannot be measured here.
+ *
+ * @param {string} name
+ * @param {string} how It can be had.
+ * @returns {Row}
+ */
+export function leftOut(name, how) {
+  return { name, subject: `left out: ${how}`, baseline: '', ratio: null, target: '', ok: null };
+}
+
 /** @param {number} value */
 export const showPerSecond = (value) => `${Math.round(value).toLocaleString('en')}/s`;
 /** @param {number} value */
