@@ -47,7 +47,7 @@ export async function startMongoDb() {
   const { MONGODB_TEST_URI: given, MONGODB_TEST_CONTROL: control } = process.env;
   if (!given && !control) return undefined;
   const own = given ? undefined : await startOwnMongoDb(control);
-  const uri = new URL(given ?? own.uri);
+  const uri = new URL(own?.uri ?? given);
   uri.pathname = `/dormouse_bench_${randomUUID().slice(0, 8)}`;
   const stop = async () => {
     const client = new MongoClient(uri.href);
