@@ -78,8 +78,18 @@ describe('The dormouse program', () => {
         name: 'activity-detection',
         outcome: 'succeeded',
         summary: { checked: 0, errors: 0 },
+        checked: 0,
+        errors: 0,
         error: null,
       });
+    },
+    ONE_COMMAND_MS,
+  );
+
+  it(
+    'prints what a sweep over coaching sessions has paused',
+    async () => {
+      expect(JSON.parse(await ok('job', 'session-auto-pause'))).toMatchObject({ paused_sessions: 0, error: null });
     },
     ONE_COMMAND_MS,
   );

@@ -264,18 +264,18 @@ describe('POST /coaching/sessions/{id}/...', () => {
   );
 
   it.each([
-    ['a list 51 levels deep', nested(51)],
-    ['a list 30,000 levels deep', nested(30_000)],
-    ['a name that validation would leave out', { a: [{ constructor: 1 }] }],
-    ['text that is not well-formed', { a: ['\ud800'] }],
-    ['a name that is not well-formed', { '\udc00': 1 }],
-  ])('complete with %s is 422', async (_, result: unknown) => {
+    ['a list 51 levels deep', nested(51), /^result(\.0){50}$/],
+    ['a list 30,000 levels deep', nested(30_000), /^result(\.0){50}$/],
+    ['a name that validation would leave out', { a: [{ constructor: 1 }] }, /^result\.a\.0\.constructor$/],
+    ['text that is not well-formed', { a: ['\ud800'] }, /^result$/],
+    ['a name that is not well-formed', { '\udc00': 1 }, /^result$/],
+  ])('complete with %s is 422', async (_, result: unknown, place) => {
     const id = await ada.begin();
     const body = typeof result === 'string' ? `{"result":${result}}` : { result };
     const headers = { 'content-type': 'application/json' };
     const answer = await ada.post(id, 'complete', { body, headers });
     expectProblem(answer, 422, 'invalid_input');
-    expect(fieldsOf(answer)).toEqual(['result']);
+    expect(fieldsOf(answer)).toEqual([expect.stringMatching(place)]);
   });
 
   it('complete with a result of more than 64 KB is 422', async () => {

@@ -66,6 +66,7 @@ describe('The demo', () => {
     await demo.program.printed(/lab-idle +>>> PAUSED by system: idle_timeout\n.*the timeout is 15 s/, PAUSED_WITHIN_MS);
     await demo.program.printed(/lab-broken-telemetry +telemetry unavailable/, 1_000);
 
+    expect(demo.curls).toHaveLength(4);
     const [, activityUrl = '', idleStatusUrl = ''] = demo.curls;
     const activity = await json<Record<string, unknown>>(activityUrl);
     expect(activity).toMatchObject({ pause_reason: 'idle_timeout', paused_by: 'system', auto_pause_count: 1 });
@@ -92,6 +93,24 @@ describe('The demo', () => {
     expect(existsSync(demo.data)).toBe(false);
   }, 200_000);
 
+  it('pauses a coaching session that was forgotten, and resumes it by a message', async () => {
+    const demo = await RunningDemo.start({ PORT: '0' }, ['--seconds', '90']);
+    await demo.program.printed(
+      /ada +>>> PAUSED by system: inactivity\n +quiet for \d.*the timeout is 12 s/,
+      PAUSED_WITHIN_MS,
+    );
+    await demo.program.printed(/ada +RESUMED by ada: message\n[^]*ada +says: I am back/, PAUSED_WITHIN_MS);
+
+    const response = await fetch(demo.curls[3] ?? '', { headers: { 'x-tenant-id': 'demo', 'x-user-id': 'ada' } });
+    const session = (await response.json()) as { user_id: string; messages: { content: string }[] };
+    expect(session.user_id).toBe('ada');
+    expect(session.messages.map(({ content }) => content)).toEqual([
+      expect.stringContaining('care'),
+      expect.stringContaining('When'),
+      expect.stringContaining('I am back'),
+    ]);
+  }, 200_000);
+
   it('takes its service and its lab along when it is killed, and keeps a data directory that was named', async () => {
     dataDirectory = await mkdtemp(join(tmpdir(), 'dormouse-e2e-'));
     const demo = await RunningDemo.start({ PORT: '0', DATA_DIR: dataDirectory });
@@ -109,7 +128,7 @@ describe('The demo', () => {
   it('says that it has seen no auto-pause when its time was too short for one', async () => {
     const { code, stdout } = await dormouse(['demo', '--seconds', '0.5'], { PORT: '0' });
     expect(code).toBe(1);
-    expect(stdout).toContain('no auto-pause seen');
+    expect(stdout).toContain('no auto-pause of workers seen');
   }, 60_000);
 
   it('refuses a port that was asked for and is taken', async () => {

@@ -100,7 +100,7 @@ describe('Any request with a body', () => {
   );
 
   it('is 413 when the body is over the limit', async () => {
-    const body = { aws_instance_id: 'x'.repeat(200_000) };
+    const body = { aws_instance_id: 'x'.repeat(600_000) };
     expectProblem(await lab.request('POST', IMPORT, { body }), 413, 'content_too_large');
   });
 

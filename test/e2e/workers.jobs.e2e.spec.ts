@@ -247,19 +247,20 @@ describe('The job routes', () => {
     await lab.runJob('activity-detection');
     const { status, body } = await lab.request('GET', '/jobs');
     expect(status).toBe(200);
-    expect(body).toEqual({
-      items: [
-        {
-          name: 'activity-detection',
-          interval_seconds: 1800,
-          running: false,
-          next_run_at: null,
-          last_run: expect.objectContaining({ outcome: 'succeeded', summary: expect.any(Object) }),
-          last_success_at: iso(NOON),
-        },
-        expect.objectContaining({ name: 'worker-status-sync', interval_seconds: 300, last_run: null }),
-      ],
-    });
+    const items = [...(body['items'] as { name: string }[])].sort((a, b) => (a.name < b.name ? -1 : 1));
+    expect(items).toEqual([
+      {
+        name: 'activity-detection',
+        interval_seconds: 1800,
+        running: false,
+        next_run_at: null,
+        last_run: expect.objectContaining({ outcome: 'succeeded', summary: expect.any(Object) }),
+        last_success_at: iso(NOON),
+      },
+      expect.objectContaining({ name: 'session-auto-pause', interval_seconds: 300, last_run: null }),
+      expect.objectContaining({ name: 'session-expiry', interval_seconds: 3600, last_run: null }),
+      expect.objectContaining({ name: 'worker-status-sync', interval_seconds: 300, last_run: null }),
+    ]);
   });
 
   it('are 404 for a job that does not exist', async () => {

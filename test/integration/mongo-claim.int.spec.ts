@@ -108,7 +108,10 @@ describeWithMongo('A database that a service begins to use', () => {
     };
     const service = await openMongo(database.uri, { events, leaseSeconds: 1, log });
     services.push(service);
-    await expect(service.readModels.ping()).rejects.toThrow('the event store is away');
+    await expect(service.readModels.ping()).rejects.toMatchObject({
+      code: 'read_model_store_unavailable',
+      message: expect.stringMatching(/^MongoDB answers, but is not used before .*: the event store is away$/),
+    });
     known = true;
     await service.readModels.ping();
   });

@@ -12,6 +12,8 @@ import { CoachingMetrics } from '../coaching-metrics.js';
 import { CoachingSettings } from '../coaching-settings.js';
 import { AutoPauseSessionCommand } from '../commands/auto-pause-session.command.js';
 import { CoachingTopics } from '../domain/coaching-topic.js';
+import { gapsBetween, restBehind } from '../domain/topic-gaps.js';
+import type { TopicGap } from '../domain/topic-gaps.js';
 import { SessionViews } from '../queries/session-views.js';
 
 interface Counts {
@@ -81,25 +83,23 @@ export class SessionAutoPauseJob implements Job {
    */
   private async goneTopics(known: readonly string[]): Promise<string[]> {
     const gone: string[] = [];
-    const names = known.toSorted();
-    for (const [index, name] of ['', ...names].entries()) {
-      let found = await this.nextActiveTopic(name, names[index]);
+    for (const gap of gapsBetween(known)) {
+      let found = await this.firstActiveTopicIn(gap);
       while (found !== undefined) {
         gone.push(found);
-        found = await this.nextActiveTopic(found, names[index]);
+        found = await this.firstActiveTopicIn(restBehind(found, gap));
       }
     }
     return gone;
   }
 
-  /** The first topic with active sessions between two names; without a second one, behind the first. */
-  private async nextActiveTopic(after: string, before: string | undefined): Promise<string | undefined> {
-    const [next] = await this.views.sessions.find({
-      where: { status: 'active', topic_id: { gt: after, ...(before !== undefined && { lt: before }) } },
+  private async firstActiveTopicIn({ gte, lte }: TopicGap): Promise<string | undefined> {
+    const [first] = await this.views.sessions.find({
+      where: { status: 'active', topic_id: { gte, lte } },
       orderBy: { field: 'topic_id', direction: 'asc' },
       limit: 1,
     });
-    return next?.document.topic_id;
+    return first?.document.topic_id;
   }
 
   private async sweepTopic(topicId: string, minutes: number, run: JobRun, counts: Counts): Promise<void> {

@@ -42,13 +42,14 @@ export class ResumeWorkerHandler implements ICommandHandler<ResumeWorkerCommand>
       requestResume(state, { resumeId: context.commandId, by: context.actor, at: this.clock.now() }),
     );
     const isNew = !requested.repeated && requested.events.length > 0;
-    await this.power.exclusively(workerId, (lease) => {
+    const { state, position } = await this.power.exclusively(workerId, async (lease) => {
       // A command that its sender may repeat may be at work in another instance as well: the store takes an append of the
       // same events at the same revision for a repeat and answers both alike. So the other one may have sent the start.
       const isCertain = isNew && (lease.fence === undefined || !context.repeatable);
-      return this.power.settle(lease, workerId, context, isCertain ? { newResumeId: context.commandId } : {});
+      await this.power.settle(lease, workerId, context, isCertain ? { newResumeId: context.commandId } : {});
+      // Before the lease is given back: a pause that begins right after it is not what this command waits for.
+      return this.workers.get(workerId);
     });
-    const { state, position } = await this.workers.get(workerId);
     if (isTerminated(state.status)) throw new WorkerCommandRefused(TERMINATED);
     return { resumed: state.power.kind === 'up', waiting: hasPendingIntent(state), position };
   }

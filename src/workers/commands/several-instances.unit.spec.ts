@@ -43,7 +43,7 @@ import { WorkersRepository } from './workers.repository.js';
 const LEASE = `worker/${WORKER_ID}`;
 const log = pino({ level: 'silent' });
 
-type Moment = 'resume_wished' | 'intent' | 'telemetry' | 'described' | 'read' | 'stop_done' | 'start_done';
+type Moment = 'resume_wished' | 'released' | 'intent' | 'telemetry' | 'described' | 'read' | 'stop_done' | 'start_done';
 
 /** What happens, once, while an instance stands still at a moment of its command. */
 let meanwhile: Partial<Record<Moment, () => Promise<void>>> = {};
@@ -156,6 +156,18 @@ class ObliviousLeases extends Leases {
 
   close(): Promise<void> {
     return this.inner.close();
+  }
+}
+
+/** Leases of an instance that is slow: others act before it goes on after it has given one back. */
+class SlowLeases extends ObliviousLeases {
+  override async acquire(name: string, signal?: AbortSignal): Promise<Lease> {
+    const lease = await super.acquire(name, signal);
+    const release = async () => {
+      await lease.release();
+      await reached('released');
+    };
+    return { ...lease, release };
   }
 }
 
@@ -434,6 +446,24 @@ describe('Commands of one worker on several instances', () => {
     await first;
     expect(ec2.changes).toEqual(['stop', 'start']);
     expect((await eventTypes()).slice(2)).toEqual(['WorkerResumeRequested', 'WorkerResumed']);
+  });
+
+  it('do not answer a resume that had nothing to do with the pause that another one begins right after it', async () => {
+    a = new Instance(new SlowLeases(leases.instance('a')));
+    const answered = Promise.withResolvers<void>();
+    let pausing: Promise<unknown> | undefined;
+    meanwhile.released = () =>
+      new Promise((begun) => {
+        meanwhile.intent = () => {
+          begun();
+          return answered.promise;
+        };
+        pausing = b.pause();
+      });
+    expect(await a.resume()).toMatchObject({ resumed: true, waiting: false });
+    answered.resolve();
+    await pausing;
+    expect(await eventTypes()).toEqual(['WorkerPauseRequested', 'WorkerPaused']);
   });
 
   it('all take effect, one after the other, although each decides on what it has cached', async () => {
