@@ -21,9 +21,9 @@ export interface SharedStore {
   stop(): Promise<void>;
 }
 
-/** The server of EVENTSTORE_TEST_CONNECTION_STRING, or a test server in a process of its own. */
+/** The server of EVENTSTOREDB_TEST_URI, or a test server in a process of its own. */
 export async function eventStoreDb(directory: string, environment: NodeJS.ProcessEnv): Promise<SharedStore> {
-  const given = environment['EVENTSTORE_TEST_CONNECTION_STRING'];
+  const given = environment['EVENTSTOREDB_TEST_URI'];
   if (given) return elsewhere('EventStoreDB', given);
   const options = { directory: join(directory, 'eventstoredb'), port: await freePort() };
   let server: ServerProcess = await startServerProcess(options);

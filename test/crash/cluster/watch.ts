@@ -28,6 +28,8 @@ export interface Act {
 export class Watch {
   /** What must never be. */
   readonly wrong: string[] = [];
+  /** The slowest call to MongoDB since it was set to 0, ms. */
+  slowestMs = 0;
   private readonly changes = new Map<string, Change[]>();
   private readonly acts = new Map<string, Act[]>();
   private readonly recorded = new Map<string, number[]>();
@@ -119,7 +121,9 @@ export class Watch {
     while (!this.stopped) {
       try {
         const [jobs, projections] = await Promise.all([this.records.jobs(), this.records.projections()]);
+        const asked = performance.now();
         this.take(await this.records.leases());
+        this.slowestMs = Math.max(this.slowestMs, performance.now() - asked);
         for (const [name, document] of jobs) this.takeJob(name, document);
         for (const [name, state] of projections) this.takeProjection(name, state);
       } catch {
