@@ -11,7 +11,7 @@ RUN npm ci --ignore-scripts --no-audit --no-fund
 COPY tsconfig.json tsconfig.build.json nest-cli.json ./
 COPY scripts ./scripts
 COPY src ./src
-# The AWS SDK is bundled into dist/ by then (docs/decisions/0008).
+# The AWS SDK is bundled into dist/ by then, down to a few calls (docs/decisions/0023).
 RUN node scripts/build.mjs \
   && npm prune --omit=dev --omit=optional --ignore-scripts --no-audit --no-fund \
   && rm -rf node_modules/@aws-sdk node_modules/@smithy
@@ -37,4 +37,4 @@ HEALTHCHECK --interval=10s --timeout=5s --start-period=30s --retries=3 \
   CMD ["node", "-e", "fetch(`http://127.0.0.1:${process.env.PORT}/health/ready`).then((r) => process.exit(r.ok ? 0 : 1), () => process.exit(1))"]
 STOPSIGNAL SIGTERM
 # Node itself, without a shell or npm between it and the signals.
-CMD ["node", "--max-semi-space-size=1", "--expose-gc", "dist/main.js"]
+CMD ["node", "--max-semi-space-size=1", "--v8-pool-size=2", "--expose-gc", "dist/main.js"]

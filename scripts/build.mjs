@@ -1,13 +1,14 @@
 #!/usr/bin/env node
 /**
- * Builds dist/: TypeScript by the Nest CLI, then the AWS SDK bundled down to the few EC2 calls that are used. Loading the
- * whole SDK client costs 70 MB of memory, the bundle 10 (docs/decisions/0008-bundled-ec2-client.md).
+ * Builds dist/: TypeScript by the Nest CLI, module for module, then the programs among them once more as bundles, which
+ * start in a third of the time and take 27 MB less memory (docs/decisions/0023-bundled-program.md). Beside the bundles the
+ * single modules stay, for the simulated lab, the benchmarks and the tests.
  *
  * `--if-stale` builds only when a source is newer than the last build. Standard output stays empty either way: it belongs
  * to the program that is started next.
  */
 import { execFileSync } from 'node:child_process';
-import { readFileSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
@@ -31,47 +32,14 @@ function run(program, ...args) {
   });
 }
 
-/**
- * The SDK describes the data of all 700 operations in one file, with keys like `[_iT]` that stand for constants. As long as
- * they are computed, no bundler dares to leave an unused description out; written as what they are, 1 MB of them falls away.
- */
-const constantKeys = {
-  name: 'constant-keys',
-  setup(bundling) {
-    bundling.onLoad({ filter: /client-ec2\/dist-es\/schemas\/schemas_0\.js$/ }, ({ path }) => {
-      const text = readFileSync(path, 'utf8');
-      const constants = new Map(
-        [...text.matchAll(/^const (\w+) = (".*");$/gm)].map(([, name, value]) => [name, value]),
-      );
-      const contents = text.replace(/\[(_\w+)\]:/g, (key, name) =>
-        constants.has(name) ? `${constants.get(name)}:` : key,
-      );
-      return { contents, loader: 'js' };
-    });
-  },
-};
-
-const sources = ['src', 'tsconfig.json', 'tsconfig.build.json', 'nest-cli.json', 'package.json', 'scripts/build.mjs'];
+const sources = ['src', 'tsconfig.json', 'tsconfig.build.json', 'nest-cli.json', 'package.json', 'scripts'];
 const stale = builtAt() < Math.max(...sources.map((name) => newest(join(root, name))));
 
 if (stale || !process.argv.includes('--if-stale')) {
   process.stderr.write('building dist/ ...\n');
   rmSync(join(root, 'dist'), { recursive: true, force: true });
   run('@nestjs/cli/bin/nest.js', 'build');
-  const { build } = await import('esbuild');
-  const sdk = join(root, 'dist/workers/gateways/ec2-sdk.js');
-  await build({
-    entryPoints: [sdk],
-    outfile: sdk,
-    allowOverwrite: true,
-    bundle: true,
-    platform: 'node',
-    format: 'esm',
-    target: 'node26',
-    mainFields: ['module', 'main'],
-    logLevel: 'error',
-    plugins: [constantKeys],
-    banner: { js: "import { createRequire } from 'node:module';\nconst require = createRequire(import.meta.url);" },
-  });
+  const { bundlePrograms } = await import('./bundle.mjs');
+  await bundlePrograms(root);
   writeFileSync(stamp, '');
 }

@@ -121,13 +121,18 @@ function endsAsEc2Says(name: string, recorded: readonly Step[], ec2State: string
  * stopped on what was known before the restart.
  *
  * @param starts when the processes of the service were started, epoch ms
+ * @param isAnothers where there are several: whether the call came from another process than the one that ended then
  */
-export function autoPausesAreFresh({ name, events, calls }: WorkerRecord, starts: readonly number[]): string[] {
+export function autoPausesAreFresh(
+  { name, events, calls }: WorkerRecord,
+  starts: readonly number[],
+  isAnothers: (call: PowerCall, start: number) => boolean = () => true,
+): string[] {
   const done = calls.filter(moved);
   return recordedSteps(events).flatMap(({ auto, from: asked, what }, index) => {
-    const stoppedAt = done[index]?.arrivedAt;
-    if (!auto || stoppedAt === undefined) return [];
-    const restarted = starts.some((start) => asked < start && start < stoppedAt);
+    const call = done[index];
+    if (!auto || !call) return [];
+    const restarted = starts.some((start) => asked < start && start < call.arrivedAt && isAnothers(call, start));
     return restarted ? [`${name}: ${what} was stopped for the intent of an earlier process`] : [];
   });
 }

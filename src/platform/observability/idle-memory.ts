@@ -1,5 +1,8 @@
-/** Quiet for so long, and what the last work left behind is given back. */
-const QUIET_MS = 8_000;
+/**
+ * Quiet for so long, and what the last work left behind is given back. A little longer than an idle parsing thread stays
+ * (TelemetryParser, 10 s): the memory of its heap goes to a pool of V8's, which the collection empties as well.
+ */
+const QUIET_MS = 10_500;
 
 /**
  * Gives memory back to the machine when there is nothing to do. V8 keeps what a burst of work (a detection run, say) made

@@ -179,9 +179,15 @@ export class ClusterWorld extends ObservedWorld {
   }
 
   protected override checkWorker(record: WorkerRecord, settled: boolean): string[] {
-    const lost = this.hits.filter(({ held }) => held.includes(`worker/${record.name.split('cmlWorker-')[1] ?? ''}`));
-    const from = lost.map(({ at }) => at);
-    return [...super.checkWorker(record, settled), ...autoPausesAreFresh(record, from)];
+    const lease = `worker/${record.name.split('cmlWorker-')[1] ?? ''}`;
+    const lost = new Map(this.hits.filter(({ held }) => held.includes(lease)).map((hit) => [hit.at, hit.instance]));
+    // What the one that was hit had sent by then may arrive a moment later.
+    const fresh = autoPausesAreFresh(
+      record,
+      [...lost.keys()],
+      ({ signedBy }, at) => signedBy !== lost.get(at)?.accessKeyId,
+    );
+    return [...super.checkWorker(record, settled), ...fresh];
   }
 
   protected override happenings(): string[] {
