@@ -19,4 +19,6 @@ export default {
     ],
   },
   maxWorkers: 2,
+  // How long something takes is for the benchmarks to say; this only ends a test that would never end.
+  testTimeout: 60_000,
 };

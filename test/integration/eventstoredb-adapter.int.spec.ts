@@ -195,11 +195,13 @@ describe('What is at the address', () => {
   it.each([
     [
       'something else than EventStoreDB',
+      '127.0.0.1',
       'tls=false',
       /EventStoreDB could not read: there is no connection|is not an EventStoreDB/,
     ],
-    ['no TLS where TLS is expected', 'tls=true', /the secure connection failed.*Check tls and tlsCAFile/],
-  ])('is told when it is %s', async (_, tls, message) => {
+    ['no TLS where TLS is expected', 'localhost', 'tls=true', /the secure connection failed.*Check tls and tlsCAFile/],
+    ['an address where TLS needs a name', '127.0.0.1', 'tls=true', /a secure connection needs a host name/],
+  ])('is told when it is %s', async (_, host, tls, message) => {
     const web = createServer((_request, response) => response.end('hello'));
     await new Promise<void>((resolve) => web.listen(0, '127.0.0.1', resolve));
     fixture.afterwards(async () => {
@@ -207,7 +209,7 @@ describe('What is at the address', () => {
       await new Promise((resolve) => web.close(resolve));
     });
     const { port } = web.address() as AddressInfo;
-    const wrong = await fixture.open({ readTimeoutMs: 3_000 }, `esdb://admin:verysecret@127.0.0.1:${port}?${tls}`);
+    const wrong = await fixture.open({ readTimeoutMs: 3_000 }, `esdb://admin:verysecret@${host}:${port}?${tls}`);
 
     const reason = await reasonOf(wrong.ping());
 

@@ -3,7 +3,6 @@ import type { JobDocument } from '../../../src/platform/jobs/job-records.js';
 import type { ProjectionState } from '../../../src/platform/projections/projection-state.js';
 import { modelIn } from '../../../src/platform/read-models/mongo/mongo-collection.js';
 import { decodeDocument } from '../../../src/platform/read-models/mongo/stored-document.js';
-import type { Document } from '../../../src/platform/read-models/read-model-store.port.js';
 
 /** A lease as the database has it. */
 export interface LeaseRecord {
@@ -13,6 +12,12 @@ export interface LeaseRecord {
   readonly token: number;
   /** When it was taken or renewed last, by the database's clock, epoch ms. */
   readonly since: number;
+}
+
+/** A projection's state, and the token of its writer. */
+export interface StoredState {
+  readonly state: ProjectionState;
+  readonly token: number;
 }
 
 /** A lease as it is stored. */
@@ -64,13 +69,23 @@ export class SharedRecords {
   }
 
   /** By name of the job. */
-  jobs(): Promise<Map<string, JobDocument>> {
-    return this.documents<JobDocument>('job_records');
+  async jobs(): Promise<Map<string, JobDocument>> {
+    const stored = await modelIn(this.client.db(), 'job_records').find().toArray();
+    return new Map(
+      stored.flatMap((fields) => {
+        const decoded = decodeDocument<JobDocument>(fields);
+        return decoded?.document ? [[decoded.id, decoded.document] as const] : [];
+      }),
+    );
   }
 
-  /** By name of the projection. */
-  projections(): Promise<Map<string, ProjectionState>> {
-    return this.documents<ProjectionState>('projection_states');
+  /** What is stored of the projections, with the token of the lease under which it was. */
+  async projections(): Promise<StoredState[]> {
+    const stored = await modelIn(this.client.db(), 'projection_states').find().toArray();
+    return stored.flatMap((fields) => {
+      const state = decodeDocument<ProjectionState>(fields)?.document;
+      return state ? [{ state, token: fields._fence?.token ?? 0 }] : [];
+    });
   }
 
   async drop(): Promise<void> {
@@ -83,15 +98,5 @@ export class SharedRecords {
 
   private table() {
     return this.client.db().collection<StoredLease>('dormouse.leases');
-  }
-
-  private async documents<D extends Document>(collection: string): Promise<Map<string, D>> {
-    const stored = await modelIn(this.client.db(), collection).find().toArray();
-    return new Map(
-      stored.flatMap((fields) => {
-        const decoded = decodeDocument<D>(fields);
-        return decoded?.document ? [[decoded.id, decoded.document] as const] : [];
-      }),
-    );
   }
 }

@@ -1,7 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { JobDocument } from '../../../src/platform/jobs/job-records.js';
-import type { ProjectionState } from '../../../src/platform/projections/projection-state.js';
-import type { LeaseRecord, SharedRecords } from './shared-records.js';
+import type { LeaseRecord, SharedRecords, StoredState } from './shared-records.js';
 
 /** Pause between two looks, ms. A new holder renews later than that, so its lease tells when it was taken. */
 const EVERY_MS = 100;
@@ -32,8 +31,8 @@ export class Watch {
   slowestMs = 0;
   private readonly changes = new Map<string, Change[]>();
   private readonly acts = new Map<string, Act[]>();
-  /** By lease, which of its changes made the holder that wrote last. */
-  private readonly writers = new Map<string, number>();
+  /** By lease of a projection, who wrote last. */
+  private readonly writers = new Map<string, { readonly token: number; readonly instance: string }>();
   private readonly recorded = new Map<string, number[]>();
   private stopped = false;
   private watching: Promise<void> = Promise.resolve();
@@ -75,24 +74,21 @@ export class Watch {
     if (recorded.at(-1) !== startedAt) recorded.push(startedAt);
   }
 
-  /**
-   * Takes in the state of a projection: those who write it follow each other as those who hold the lease do.
-   * Call it after {@link take}, with what was read before.
-   */
-  takeProjection(name: string, { instance, updated_at }: ProjectionState): void {
+  /** Takes in the state of a projection: each write carries the token of a lease, which only grows and is its writer's. */
+  takeState({ state: { projection, instance, updated_at }, token }: StoredState): void {
     if (instance === null) return;
-    const lease = `projection/${name}`;
-    const before = this.acts.get(lease)?.at(-1);
+    const lease = `projection/${projection}`;
     this.act(lease, instance, updated_at);
-    if (before === undefined || before.holder === instance) return;
-    const changes = this.changesOf(lease);
-    const since = this.writers.get(lease) ?? -1;
-    const found = changes.findIndex((change, index) => index > since && change.holder === instance);
-    if (found >= 0) this.writers.set(lease, found);
-    // While MongoDB was away, or busy, others may have come and gone unseen.
-    else if (isGapless(changes, since)) {
-      this.wrong.push(`projection ${name}: ${instance} wrote after ${before.holder}, and had no lease`);
-    } else this.writers.set(lease, changes.length - 1);
+    const before = this.writers.get(lease);
+    if (before?.token === token && before.instance === instance) return;
+    this.writers.set(lease, { token, instance });
+    if (before && token <= before.token) {
+      this.wrong.push(
+        `projection ${projection}: ${instance} wrote with token ${token} after ${before.instance} with token ${before.token}`,
+      );
+    }
+    const holder = this.changesOf(lease).find((change) => change.token === token)?.holder ?? instance;
+    if (holder !== instance) this.wrong.push(`projection ${projection}: ${instance} wrote with the token of ${holder}`);
   }
 
   private act(lease: string, holder: string, at: string): void {
@@ -131,16 +127,11 @@ export class Watch {
         this.take(await this.records.leases());
         this.slowestMs = Math.max(this.slowestMs, performance.now() - asked);
         for (const [name, document] of jobs) this.takeJob(name, document);
-        for (const [name, state] of projections) this.takeProjection(name, state);
+        for (const state of projections) this.takeState(state);
       } catch {
         await delay(EVERY_MS); // MongoDB is away, as it is meant to be now and then
       }
       await delay(EVERY_MS);
     }
   }
-}
-
-/** Whether every change of hands after this one has been seen. */
-function isGapless(changes: readonly Change[], since: number): boolean {
-  return changes.every((change, index) => index <= since || change.token - (changes[index - 1]?.token ?? 0) <= 1);
 }

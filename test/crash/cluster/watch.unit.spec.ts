@@ -1,14 +1,14 @@
 import { beforeEach, describe, expect, it } from '@jest/globals';
-import type { ProjectionState } from '../../../src/platform/projections/projection-state.js';
 import { SharedRecords } from './shared-records.js';
+import type { StoredState } from './shared-records.js';
 import { Watch } from './watch.js';
 
 const LEASE = 'projection/workers';
 
-function stateBy(instance: string): ProjectionState {
+function stateBy(instance: string, token: number): StoredState {
   const updated_at = new Date(5_000).toISOString();
   const rest = { version: 1, generation: 1, collection: 'workers__v1_g1', checkpoint: 1, history: 'h' };
-  return { projection: 'workers', ...rest, instance, updated_at };
+  return { state: { projection: 'workers', ...rest, instance, updated_at }, token };
 }
 
 describe('Who watches the leases', () => {
@@ -45,18 +45,24 @@ describe('Who watches the leases', () => {
 
   it('notices a write of one who has lost the lease to another', () => {
     seen('a', 1);
-    watch.takeProjection('workers', stateBy('a'));
+    watch.takeState(stateBy('a', 1));
     seen('b', 2);
-    watch.takeProjection('workers', stateBy('b'));
+    watch.takeState(stateBy('b', 2));
     expect(watch.wrong).toEqual([]);
-    watch.takeProjection('workers', stateBy('a'));
-    expect(watch.wrong).toEqual([expect.stringContaining('a wrote after b')]);
+    watch.takeState(stateBy('a', 1));
+    expect(watch.wrong).toEqual([expect.stringContaining('a wrote with token 1 after b with token 2')]);
+  });
+
+  it('notices a write with the token of another', () => {
+    seen('a', 1);
+    watch.takeState(stateBy('b', 1));
+    expect(watch.wrong).toEqual([expect.stringContaining('b wrote with the token of a')]);
   });
 
   it('lets one write who has got the lease back', () => {
     for (const [token, holder] of ['a', 'b', 'a'].entries()) {
       seen(holder, token + 1);
-      watch.takeProjection('workers', stateBy(holder));
+      watch.takeState(stateBy(holder, token + 1));
     }
     expect(watch.wrong).toEqual([]);
     expect(watch.actsOf(LEASE).map(({ holder }) => holder)).toEqual(['a', 'b', 'a']);
