@@ -43,7 +43,17 @@ import { WorkersRepository } from './workers.repository.js';
 const LEASE = `worker/${WORKER_ID}`;
 const log = pino({ level: 'silent' });
 
-type Moment = 'resume_wished' | 'released' | 'intent' | 'telemetry' | 'described' | 'read' | 'stop_done' | 'start_done';
+type Moment =
+  | 'resume_wished'
+  | 'paused_told'
+  | 'resumed_told'
+  | 'released'
+  | 'intent'
+  | 'telemetry'
+  | 'described'
+  | 'read'
+  | 'stop_done'
+  | 'start_done';
 
 /** What happens, once, while an instance stands still at a moment of its command. */
 let meanwhile: Partial<Record<Moment, () => Promise<void>>> = {};
@@ -115,6 +125,8 @@ class Events extends MemoryEventStore {
     expected: ExpectedRevision,
   ): Promise<AppendResult> {
     if (events.some(({ type }) => type === 'WorkerResumeRequested')) await reached('resume_wished');
+    if (events.some(({ type }) => type === 'WorkerPaused')) await reached('paused_told');
+    if (events.some(({ type }) => type === 'WorkerResumed')) await reached('resumed_told');
     const appended = (await this.repeated(stream, events, expected)) ?? (await super.append(stream, events, expected));
     if (events.some(({ type }) => type === 'WorkerPauseRequested')) await reached('intent');
     return appended;
@@ -314,6 +326,29 @@ describe('An instance that was frozen while EC2 answered its stop', () => {
     await expect(a.pause()).rejects.toMatchObject(LOST);
     expect((await eventTypes()).filter((type) => type === 'WorkerPaused')).toHaveLength(1);
     expect(ec2.status).toBe('running');
+  });
+
+  it('records no second pause either when it was frozen while it told the store of the first', async () => {
+    freezeAt('paused_told', async () => {
+      await b.settle();
+      await b.resume();
+    });
+    await expect(a.pause()).rejects.toMatchObject(LOST);
+    const types = await eventTypes();
+    expect(types.filter((type) => type === 'WorkerPaused')).toHaveLength(1);
+    expect(types.at(-1)).toBe('WorkerResumed');
+  });
+
+  it('records no second resume when it was frozen while it told the store of the first', async () => {
+    await a.pause();
+    freezeAt('resumed_told', async () => {
+      await b.settle();
+      await b.pause();
+    });
+    await a.resume();
+    const types = await eventTypes();
+    expect(types.filter((type) => type === 'WorkerResumed')).toHaveLength(1);
+    expect(types.at(-1)).toBe('WorkerPaused');
   });
 
   it('records the stop when nobody else has', async () => {

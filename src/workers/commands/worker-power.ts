@@ -262,7 +262,7 @@ export class WorkerPower {
     }
     await (first && isUp(change.previousStatus)
       ? this.abandonAlreadyUp(worker, resume, change.status, context)
-      : this.confirmResume(worker, resume, change.status, context, isHeld(lease)));
+      : this.confirmResume(worker, resume, change.status, context, () => isHeld(lease)));
   }
 
   /** The instance was up before our start: not our resume, but one from outside. */
@@ -290,23 +290,26 @@ export class WorkerPower {
     status: WorkerStatus,
     context: CommandContext,
   ): Promise<PauseOutcome> {
-    const outcome = await this.confirmPause(worker, pause, status, context, isHeld(lease));
+    const outcome = await this.confirmPause(worker, pause, status, context, () => isHeld(lease));
     if (!outcome.paused) throw new LeaseLost(lease.name);
     return outcome;
   }
 
-  /** @param evenWithoutIntent false: only while the intent stands, for what another instance may have settled meanwhile */
+  /**
+   * @param evenWithoutIntent false: only while the intent stands, for what another instance may have settled meanwhile.
+   * Asked at each decision: between two of them, on a conflict, the process may have been frozen
+   */
   private async confirmPause(
     worker: RegisteredWorker,
     pause: PauseIntent,
     status: WorkerStatus,
     context: CommandContext,
-    evenWithoutIntent = false,
+    evenWithoutIntent: () => boolean = () => false,
   ): Promise<PauseOutcome> {
     const { worker_id } = worker;
     const step = stepOf(context, `confirm ${pause.pause_id}`);
     const { state, events, position } = await this.workers.transact(worker_id, step, (current) =>
-      evenWithoutIntent || isPausing(current, pause) ? confirmPause(current, pause, status, this.clock.now()) : [],
+      evenWithoutIntent() || isPausing(current, pause) ? confirmPause(current, pause, status, this.clock.now()) : [],
     );
     if (events.length > 0) {
       const { reason, requested_by: paused_by, idle_duration_minutes } = pause;
@@ -322,12 +325,14 @@ export class WorkerPower {
     resume: ResumeIntent,
     status: WorkerStatus,
     context: CommandContext,
-    evenWithoutIntent = false,
+    evenWithoutIntent: () => boolean = () => false,
   ): Promise<void> {
     const { worker_id } = worker;
     const step = stepOf(context, `confirm ${resume.resume_id}`);
     const { events } = await this.workers.transact(worker_id, step, (current) =>
-      evenWithoutIntent || isResuming(current, resume) ? confirmResume(current, resume, status, this.clock.now()) : [],
+      evenWithoutIntent() || isResuming(current, resume)
+        ? confirmResume(current, resume, status, this.clock.now())
+        : [],
     );
     if (events.length === 0) return;
     this.metrics.resumes.inc({ reason: resume.reason });

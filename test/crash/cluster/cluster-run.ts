@@ -89,7 +89,6 @@ class ClusterRun {
   private readonly random: SeededRandom;
   private readonly schedule: Schedule<ClusterStep>;
   private readonly outages: Schedule<ClusterStep>;
-  private hitBefore: ClusterStep | undefined;
   private sinceInspection = 0;
   private sinceOutage = STORE_FAILS_EVERY / 2;
 
@@ -126,11 +125,10 @@ class ClusterRun {
   private async round(): Promise<void> {
     if (this.sinceInspection >= INSPECT_EVERY) await this.inspect();
     if (this.sinceOutage >= STORE_FAILS_EVERY) await this.outage();
-    const step = this.schedule.next(this.hitBefore);
+    const step = this.schedule.next(undefined);
     this.step = step;
     await this.untilReady(this.needed(step));
     const hit = await this.hit(step);
-    this.hitBefore = hit ? step : undefined;
     if (!hit) {
       this.report.missed(step);
       this.schedule.postpone(step);
@@ -215,7 +213,8 @@ class ClusterRun {
 
   /** How many instances must be up for the step: one must be left that takes over. */
   private needed({ point }: ClusterStep): number {
-    return point.at === 'starting' || point.at === 'taken over' ? 3 : 2;
+    const isTwofold = point.at === 'starting' || point.at === 'taken over' || (point.at === 'request' && point.first);
+    return isTwofold ? 3 : 2;
   }
 
   private async untilReady(count: number): Promise<void> {

@@ -5,15 +5,18 @@ import type { Purpose } from '../steps.js';
 /** `freeze`: SIGSTOP for longer than a lease lasts, then SIGCONT. */
 export type Harm = 'kill' | 'freeze';
 
+/** A request to a CML or to EC2. */
+interface RequestPoint {
+  readonly action: string;
+  readonly stage: Moment['stage'];
+  readonly purpose: Purpose;
+  /** It is never carried out. */
+  readonly lose?: boolean;
+}
+
 export type ClusterPoint =
-  /** At a request to a CML or to EC2: whoever sent it. `lose`: the request is never carried out. */
-  | {
-      readonly at: 'request';
-      readonly action: string;
-      readonly stage: Moment['stage'];
-      readonly purpose: Purpose;
-      readonly lose?: boolean;
-    }
+  /** Whoever sent it; `first`, whoever sent that is killed, which leaves what this one is about. */
+  | (RequestPoint & { readonly at: 'request'; readonly first?: RequestPoint })
   /** Whoever holds one of the leases whose name begins so. */
   | { readonly at: 'holding'; readonly lease: string }
   /** Whoever runs the projection of the workers, while there are events that it does not show yet. */
@@ -29,11 +32,9 @@ export interface ClusterStep {
   readonly name: string;
   readonly harm: Harm;
   readonly point: ClusterPoint;
-  /** Only comes when the one before was this: it leaves what is found here. */
-  readonly after?: string;
 }
 
-const REQUESTS: readonly (readonly [name: string, point: Omit<Extract<ClusterPoint, { at: 'request' }>, 'at'>])[] = [
+const REQUESTS: readonly (readonly [name: string, point: RequestPoint])[] = [
   ['job run: telemetry is asked for', { action: 'telemetry', stage: 'arrived', purpose: 'first look' }],
   ['auto-pause: intent written, last look', { action: 'telemetry', stage: 'answered', purpose: 'last look' }],
   [
@@ -76,8 +77,8 @@ const BY_HARM = (['kill', 'freeze'] as const).flatMap((harm): ClusterStep[] => {
         action: 'DescribeInstances',
         stage: 'arrived',
         purpose: 'auto-pause of an earlier process',
+        first: { action: 'StopInstances', stage: 'done', purpose: 'auto-pause' },
       },
-      after: name('auto-pause: StopInstances carried out, not answered'),
     },
     ...HOLDERS.map(([what, point]) => ({ name: name(what), harm, point })),
     {

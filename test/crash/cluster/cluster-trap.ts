@@ -36,6 +36,7 @@ export interface Hit {
 export class ClusterTrap {
   /** Who has sent a request that is known to be the step's. */
   private readonly senders = new WeakMap<object, Instance>();
+  private prepared = false;
   private hit: { readonly instance: Instance; readonly at: number } | undefined;
 
   constructor(
@@ -55,17 +56,27 @@ export class ClusterTrap {
   /** A request of the service. */
   async at(moment: Moment): Promise<'carry_out' | 'lose'> {
     const { point } = this.step;
-    if (point.at !== 'request' || point.action !== moment.action || this.hit) return 'carry_out';
+    if (point.at !== 'request' || this.hit) return 'carry_out';
+    const awaited = point.first && !this.prepared ? point.first : point;
+    if (awaited.action !== moment.action) return 'carry_out';
     if (moment.stage === 'arrived') {
       // Other requests must not be held up: one that EC2 carries out seconds later finds another world.
-      const sender = await within(RECOGNISED_WITHIN_MS, this.recognised(moment, point.purpose));
+      const sender = await within(RECOGNISED_WITHIN_MS, this.recognised(moment, awaited.purpose));
       if (sender) this.senders.set(moment.exchange, sender);
     }
     const sender = this.senders.get(moment.exchange);
-    if (moment.stage !== point.stage || !sender || this.hit) return 'carry_out';
+    if (moment.stage !== awaited.stage || !sender || this.hit) return 'carry_out';
     if (moment.stage === 'answered') await delay(this.random.pick(AFTER_ANSWER_MS));
-    this.harm(sender);
-    return point.lose === true ? 'lose' : 'carry_out';
+    if (awaited === point) this.harm(sender);
+    else this.prepare(sender);
+    return awaited.lose === true ? 'lose' : 'carry_out';
+  }
+
+  /** Leaves behind what the step is about. */
+  private prepare(instance: Instance): void {
+    if (this.prepared || !instance.life.isWell) return;
+    this.prepared = true;
+    this.world.lastHarmAt = instance.kill();
   }
 
   private async look(point: ClusterPoint, end: number): Promise<void> {

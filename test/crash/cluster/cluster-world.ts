@@ -43,9 +43,10 @@ const PACE = {
 
 /**
  * 503: a store is away, a lease was lost, a view is late. 502: EC2 has not answered, because the request was lost here on
- * its way while the instance was frozen, which went on in time to say so.
+ * its way while the instance was frozen, which went on in time to say so. 408: after a freeze the time for the request was
+ * over before it was read.
  */
-const ASK_AGAIN = [502, 503] as const;
+const ASK_AGAIN = [408, 502, 503] as const;
 
 /** EC2 is not kept waiting longer for who holds a lease, ms. */
 const HOLDER_WITHIN_MS = 200;
