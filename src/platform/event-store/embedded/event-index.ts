@@ -36,8 +36,8 @@ export class EventIndex {
   private readonly idInIndex: StatementSync;
   private readonly headInIndex: StatementSync;
   private readonly revisionInIndex: StatementSync;
-  private readonly addId: StatementSync;
-  private readonly addRevision: StatementSync;
+  private readonly mergeIds: StatementSync;
+  private readonly mergeStreams: StatementSync;
   private readonly setIndexedTo: StatementSync;
 
   constructor(
@@ -47,8 +47,14 @@ export class EventIndex {
     this.idInIndex = database.prepare('SELECT position FROM event_ids WHERE id = ? ORDER BY position');
     this.headInIndex = database.prepare('SELECT max(at_revision) AS revision FROM stream_events WHERE of_stream = ?');
     this.revisionInIndex = database.prepare('SELECT place FROM stream_events WHERE of_stream = ? AND at_revision = ?');
-    this.addId = database.prepare('INSERT INTO event_ids (id, position) VALUES (?, ?)');
-    this.addRevision = database.prepare('INSERT INTO stream_events (of_stream, at_revision, place) VALUES (?, ?, ?)');
+    // In the order of the index, neighbours share a page.
+    this.mergeIds = database.prepare(
+      'INSERT INTO event_ids (id, position) SELECT id, position FROM events WHERE position >= ? ORDER BY id, position',
+    );
+    this.mergeStreams = database.prepare(
+      `INSERT INTO stream_events (of_stream, at_revision, place)
+       SELECT stream, revision, position FROM events WHERE position >= ? ORDER BY stream, revision`,
+    );
     this.setIndexedTo = database.prepare("UPDATE meta SET value = ? WHERE key = 'indexed_to'");
     const notIndexed = database.prepare(
       `SELECT position, stream, revision, lower(hex(id)) AS idHex FROM events
@@ -120,16 +126,10 @@ export class EventIndex {
    * @returns what to do once that transaction is committed
    */
   mergeWhenDue(head: Position): (() => void) | undefined {
-    if (this.recentEvents.length < this.mergeAfter) return undefined;
-    // In the order of the index, neighbours share a page.
-    for (const hex of [...this.recentIds.keys()].sort()) {
-      const id = Buffer.from(hex, 'hex');
-      for (const position of this.recentIds.get(hex) ?? []) this.addId.run(id, position);
-    }
-    for (const stream of [...this.recentStreams.keys()].sort()) {
-      const { first, positions } = this.recentStreams.get(stream) ?? { first: 0, positions: [] };
-      positions.forEach((position, index) => this.addRevision.run(stream, first + index, position));
-    }
+    const [first] = this.recentEvents;
+    if (!first || this.recentEvents.length < this.mergeAfter) return undefined;
+    this.mergeIds.run(first.position);
+    this.mergeStreams.run(first.position);
     this.setIndexedTo.run(String(head));
     return () => this.clear();
   }
