@@ -8,7 +8,9 @@ import { AggregateStore } from './commands/aggregate-store.js';
 import { SnapshotStore } from './commands/snapshot-store.js';
 import { PlatformSettings } from './config/platform-settings.js';
 import { EventCodec } from './event-store/event-codec.js';
+import { PublicEvents } from './contracts/public-events.js';
 import { EventStore } from './event-store/event-store.port.js';
+import { PositionTokens } from './event-store/position-tokens.js';
 import { Consistency, ConsistencyInterceptor } from './http/consistency.js';
 import { JobScheduler } from './jobs/job-scheduler.js';
 import { Leases } from './leases/leases.port.js';
@@ -66,6 +68,8 @@ export class PlatformModule {
           }),
       },
       { provide: IdleMemory, useFactory: () => new IdleMemory() },
+      { provide: PositionTokens, useFactory: () => new PositionTokens(events) },
+      PublicEvents,
       Metrics,
       Consistency,
       ConsistencyInterceptor,

@@ -50,4 +50,12 @@ export class PlatformSettings {
   /** With MONGODB_URI: what an instance was doing is free for another one so long after it was last heard of, seconds. */
   @Decimal({ least: 1, most: 300, unit: 'seconds' })
   LEASE_SECONDS: number = 10;
+
+  /** `source` of the published events: which service they come from, for those who follow several. */
+  @Text({
+    most: 255,
+    pattern: /^[A-Za-z][A-Za-z0-9+.-]*:\S+$|^\/\S*$/,
+    accepted: 'a URI such as urn:dormouse:eu is accepted',
+  })
+  EVENTS_SOURCE: string = 'urn:dormouse';
 }

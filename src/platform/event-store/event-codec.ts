@@ -11,12 +11,45 @@ export interface DomainEvent {
 /** Turns the data of one schema version into that of the next. Must not throw on data of its version. */
 export type Upcaster = (data: JsonObject) => JsonObject;
 
-/** How one event type is stored. */
+/** How one event type is stored, and what is said of it: documents and contracts are made from here. */
 export interface EventTypeDefinition {
   /** Present schema version, from 1. */
   readonly version: number;
   /** `upcasters[n]` lifts version n to n + 1; all from 1 to `version` - 1 are needed. */
   readonly upcasters?: Readonly<Record<number, Upcaster>>;
+  /** When it happens, in a line. */
+  readonly summary?: string;
+  /** JSON Schema (2020-12) of the data in its present version. */
+  readonly schema?: JsonObject;
+  /** How services outside see it; absent: they do not. */
+  readonly published?: PublishedEvent;
+}
+
+/**
+ * A stored event as it is published: a name and a schema of its own, so that what is stored can change without those who
+ * follow noticing. A published shape never changes; another one gets the next version in its name, beside this one.
+ */
+export interface PublishedEvent {
+  /** `dormouse.<kind>.<what happened>.v<n>`, such as `dormouse.cml_worker.paused.v1`. */
+  readonly type: string;
+  /** JSON Schema (2020-12) of what {@link map} makes. */
+  readonly schema: JsonObject;
+  /**
+   * From the stored data, in its present shape, to the published one. Pure; must not throw.
+   * @param id the aggregate's: what follows the first dash in the stream's name
+   */
+  readonly map: (data: JsonObject, id: string) => JsonObject;
+}
+
+/** The streams of one kind of aggregate, with everything that is stored in them. */
+export interface EventCategory {
+  /** The first part of the streams' names: `cmlWorker` in `cmlWorker-<worker_id>`. */
+  readonly category: string;
+  /** What services outside call such an aggregate: `cml_worker`. */
+  readonly kind: string;
+  /** What such a stream is, for the documents. */
+  readonly summary: string;
+  readonly types: Readonly<Record<string, EventTypeDefinition>>;
 }
 
 /** A recorded event whose data has the present shape of its type. */
@@ -47,6 +80,21 @@ export class EventNotReadable extends DormouseError {
  */
 export class EventCodec {
   private readonly definitions = new Map<string, EventTypeDefinition>();
+  private readonly registeredCategories = new Map<string, EventCategory>();
+
+  /** Registers a category with all of its types. @throws as {@link register} */
+  registerCategory(category: EventCategory): void {
+    if (this.registeredCategories.has(category.category)) {
+      throw new Error(`Event category '${category.category}' is registered twice.`);
+    }
+    this.register(category.types);
+    this.registeredCategories.set(category.category, category);
+  }
+
+  /** The categories, in the order of their registration. */
+  categories(): readonly EventCategory[] {
+    return [...this.registeredCategories.values()];
+  }
 
   /** @throws when a type is registered twice or an upcaster is missing (a defect, found at start) */
   register(types: Readonly<Record<string, EventTypeDefinition>>): void {

@@ -9,6 +9,7 @@ import { PlatformSettings } from '../config/platform-settings.js';
 import { DormouseError, InvalidInput } from '../errors.js';
 import type { Position } from '../event-store/event-store.port.js';
 import { EventStore } from '../event-store/event-store.port.js';
+import { PositionTokens } from '../event-store/position-tokens.js';
 import { ProjectionEngine } from '../projections/projection-engine.js';
 
 /** Request and response header that carries a consistency token. */
@@ -32,24 +33,22 @@ export class ViewIsLate extends DormouseError {
  */
 @Injectable()
 export class Consistency {
-  private identity: Promise<string> | undefined;
-
   constructor(
     private readonly events: EventStore,
+    private readonly tokens: PositionTokens,
     private readonly projections: ProjectionEngine,
     private readonly settings: PlatformSettings,
   ) {}
 
   /** The token for a position; null when nothing was ever written. */
   async token(position: Position | null): Promise<string | null> {
-    return position === null ? null : `${await this.history()}.${position.toString(36)}`;
+    return position === null ? null : await this.tokens.encode(position);
   }
 
   /** @throws {InvalidInput} not a token of this store @throws {ViewIsLate} */
   async reach(view: string, token: string): Promise<void> {
-    const match = /^([0-9a-f]{8})\.([0-9a-z]{1,11})$/.exec(token);
-    const position = match?.[2] === undefined ? NaN : parseInt(match[2], 36);
-    if (match?.[1] !== (await this.history()) || !Number.isSafeInteger(position)) {
+    const position = await this.tokens.decode(token);
+    if (typeof position === 'string') {
       throw new InvalidInput([
         {
           field: CONSISTENCY_TOKEN,
@@ -68,15 +67,6 @@ export class Consistency {
   /** The token for what a view has applied so far. */
   tokenOfView(view: string): Promise<string | null> {
     return this.token(this.projections.view(view).position());
-  }
-
-  private async history(): Promise<string> {
-    // A store that was away when it was first asked is asked again.
-    this.identity ??= this.events.identity().catch((error: unknown) => {
-      this.identity = undefined;
-      throw error;
-    });
-    return (await this.identity).replaceAll('-', '').slice(0, 8).toLowerCase();
   }
 }
 

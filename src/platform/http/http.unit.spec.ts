@@ -4,6 +4,7 @@ import { connect } from 'node:net';
 import { HttpException } from '@nestjs/common';
 import type { FastifyRequest } from 'fastify';
 import { PlatformSettings } from '../config/platform-settings.js';
+import { PositionTokens } from '../event-store/position-tokens.js';
 import { DormouseError, InvalidInput } from '../errors.js';
 import type { EventStore } from '../event-store/event-store.port.js';
 import { correlated } from '../observability/logger.js';
@@ -97,6 +98,7 @@ describe('A consistency token', () => {
     // Only what tokens ask of the two; to build the rest would be to test it.
     const made = new Consistency(
       events as unknown as EventStore,
+      new PositionTokens(events),
       projections as unknown as ProjectionEngine,
       new PlatformSettings(),
     );
