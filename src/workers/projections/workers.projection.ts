@@ -31,6 +31,11 @@ export const workersProjection = defineProjection<WorkerDocument, CMLWorkerEvent
   apply(document, { event }) {
     const after = CMLWorker.evolve(document ?? CMLWorker.initialState, event);
     if (after.kind !== 'registered') return null;
-    return { ...after, telemetry_memory: NO_TELEMETRY_SEEN, power_change_pending: hasPendingIntent(after) };
+    if (after === document) return document;
+    // Fresh from `evolve` and nobody else's: copying it once more would be a twentieth of a replay.
+    return Object.assign(after, {
+      telemetry_memory: NO_TELEMETRY_SEEN,
+      power_change_pending: hasPendingIntent(after),
+    });
   },
 });
