@@ -18,8 +18,10 @@ import { RecordMessageHandler } from './commands/record-message.command.js';
 import { ResumeSessionHandler, SessionResumption } from './commands/resume-session.command.js';
 import { SessionsRepository } from './commands/sessions.repository.js';
 import { StartSessionHandler } from './commands/start-session.command.js';
-import { COACHING_SESSION_EVENT_TYPES, COACHING_TOPIC_EVENT_TYPES } from './domain/coaching-event-types.js';
+import { coachingSessionContract } from './contracts/coaching-session.contract.js';
+import { coachingTopicContract } from './contracts/coaching-topic.contract.js';
 import { CoachingTopics } from './domain/coaching-topic.js';
+import { AllSessionsHttpController } from './http/all-sessions.http.controller.js';
 import { CoachingHttpController } from './http/coaching.http.controller.js';
 import { SessionAutoPauseJob } from './jobs/session-auto-pause.job.js';
 import { SessionExpiryJob } from './jobs/session-expiry.job.js';
@@ -27,6 +29,7 @@ import { coachingMessagesProjection } from './projections/coaching-messages.proj
 import { coachingSessionsProjection } from './projections/coaching-sessions.projection.js';
 import { CheckSessionHandler } from './queries/check-session.query.js';
 import { GetSessionHandler } from './queries/get-session.query.js';
+import { ListAllSessionsHandler } from './queries/list-all-sessions.query.js';
 import { ListMessagesHandler } from './queries/list-messages.query.js';
 import { ListSessionsHandler } from './queries/list-sessions.query.js';
 import { ListTopicsHandler } from './queries/list-topics.query.js';
@@ -34,7 +37,7 @@ import { SessionViews } from './queries/session-views.js';
 
 /** Coaching sessions: everything of this context, on one page. */
 @Module({
-  controllers: [CoachingHttpController],
+  controllers: [CoachingHttpController, AllSessionsHttpController],
   providers: [
     {
       provide: CoachingSettings,
@@ -62,6 +65,7 @@ import { SessionViews } from './queries/session-views.js';
     SessionViews,
     GetSessionHandler,
     ListSessionsHandler,
+    ListAllSessionsHandler,
     ListMessagesHandler,
     CheckSessionHandler,
     ListTopicsHandler,
@@ -78,8 +82,8 @@ export class CoachingModule {
     autoPause: SessionAutoPauseJob,
     expiry: SessionExpiryJob,
   ) {
-    codec.register(COACHING_SESSION_EVENT_TYPES);
-    codec.register(COACHING_TOPIC_EVENT_TYPES);
+    codec.registerCategory(coachingSessionContract);
+    codec.registerCategory(coachingTopicContract);
     projections.register(coachingSessionsProjection);
     projections.register(coachingMessagesProjection);
     jobs.register(autoPause);

@@ -6,6 +6,7 @@ import { loadSettings } from '../platform/config/settings.js';
 import { EventCodec } from '../platform/event-store/event-codec.js';
 import { JobScheduler } from '../platform/jobs/job-scheduler.js';
 import { LOGGER } from '../platform/observability/logger.js';
+import { About } from '../platform/operations/about.js';
 import { ENVIRONMENT } from '../platform/platform.module.js';
 import { ProjectionEngine } from '../platform/projections/projection-engine.js';
 import { ChangeWorkerPolicyHandler } from './commands/change-worker-policy.command.js';
@@ -19,12 +20,13 @@ import { ToggleIdleDetectionHandler } from './commands/toggle-idle-detection.com
 import { UpdateWorkerActivityHandler } from './commands/update-worker-activity.command.js';
 import { WorkerPower } from './commands/worker-power.js';
 import { WorkersRepository } from './commands/workers.repository.js';
-import { CML_WORKER_EVENT_TYPES } from './domain/worker-event-types.js';
+import { cmlWorkerContract } from './contracts/cml-worker.contract.js';
 import { HttpCmlApi } from './gateways/cml-api.http.js';
 import { CmlApi } from './gateways/cml-api.port.js';
 import { AwsEc2 } from './gateways/ec2.aws.js';
 import { Ec2 } from './gateways/ec2.port.js';
 import { WorkerTelemetry } from './gateways/worker-telemetry.js';
+import { AllWorkersHttpController } from './http/all-workers.http.controller.js';
 import { WorkersHttpController } from './http/workers.http.controller.js';
 import { ActivityDetectionJob } from './jobs/activity-detection.job.js';
 import { WorkerStatusSyncJob } from './jobs/worker-status-sync.job.js';
@@ -34,15 +36,17 @@ import { GetWorkerActivityHandler } from './queries/get-worker-activity.query.js
 import { GetWorkerEC2StateHandler } from './queries/get-worker-ec2-state.query.js';
 import { GetWorkerIdleStatusHandler } from './queries/get-worker-idle-status.query.js';
 import { GetWorkerTelemetryEventsHandler } from './queries/get-worker-telemetry-events.query.js';
+import { GetWorkerTimelineHandler } from './queries/get-worker-timeline.query.js';
 import { GetWorkerHandler } from './queries/get-worker.query.js';
+import { ListAllWorkersHandler } from './queries/list-all-workers.query.js';
 import { ListWorkersHandler } from './queries/list-workers.query.js';
 import { WorkerViews } from './queries/worker-views.js';
 import { WorkersMetrics } from './workers-metrics.js';
-import { WorkersSettings } from './workers-settings.js';
+import { WorkersSettings, idleSettingsOf } from './workers-settings.js';
 
 /** CML workers: everything of this context, on one page. */
 @Module({
-  controllers: [WorkersHttpController],
+  controllers: [WorkersHttpController, AllWorkersHttpController],
   providers: [
     {
       provide: WorkersSettings,
@@ -86,10 +90,12 @@ import { WorkersSettings } from './workers-settings.js';
     WorkerViews,
     LastCheckErrors,
     ListWorkersHandler,
+    ListAllWorkersHandler,
     GetWorkerHandler,
     GetWorkerActivityHandler,
     GetWorkerIdleStatusHandler,
     GetWorkerTelemetryEventsHandler,
+    GetWorkerTimelineHandler,
     GetWorkerEC2StateHandler,
     // jobs
     ActivityDetectionJob,
@@ -105,9 +111,16 @@ export class WorkersModule implements OnModuleDestroy {
     statusSync: WorkerStatusSyncJob,
     private readonly cml: CmlApi,
     private readonly ec2: Ec2,
-    @Inject(WorkersSettings) _settings: WorkersSettings,
+    @Inject(WorkersSettings) settings: WorkersSettings,
+    about: About,
   ) {
-    codec.register(CML_WORKER_EVENT_TYPES);
+    const { autoPauseEnabled, idleTimeoutMinutes, snoozeMinutes } = idleSettingsOf(settings);
+    about.tell({
+      auto_pause_enabled: autoPauseEnabled,
+      idle_timeout_minutes: idleTimeoutMinutes,
+      snooze_minutes: snoozeMinutes,
+    });
+    codec.registerCategory(cmlWorkerContract);
     projections.register(workersProjection);
     jobs.register(activityDetection);
     jobs.register(statusSync);

@@ -22,6 +22,7 @@ const ALL = [
   'eventstoredb',
   'mongodb',
   'visibility',
+  'feed',
   'coaching',
   'detection',
   'large-telemetry',

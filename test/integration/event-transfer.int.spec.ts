@@ -14,7 +14,7 @@ import { SoloLeases } from '../../src/platform/leases/solo-leases.js';
 import { ProjectionEngine } from '../../src/platform/projections/projection-engine.js';
 import { EmbeddedReadModelStore } from '../../src/platform/read-models/embedded/embedded-read-model-store.js';
 import type { CMLWorkerEvent } from '../../src/workers/domain/cml-worker.events.js';
-import { CML_WORKER_EVENT_TYPES } from '../../src/workers/domain/worker-event-types.js';
+import { cmlWorkerContract } from '../../src/workers/contracts/cml-worker.contract.js';
 import type { WorkerDocument } from '../../src/workers/projections/workers.projection.js';
 import { workersProjection } from '../../src/workers/projections/workers.projection.js';
 import { startEventStoreDbServer } from '../support/eventstoredb-server/eventstoredb-server.js';
@@ -32,18 +32,25 @@ import {
   statusChanged,
 } from '../support/worker-history.js';
 
+/** Stored events have ids that are UUIDs. */
+const PAUSE = { pause_id: '62d4eb8b-3139-586d-b79f-6bd4427c7d8f' };
+const RESUME = { resume_id: 'f78e9eab-a06b-57c4-9c15-56da0ff7303e' };
+
 /** Lives that meet every state a worker's document can have. */
 const LIVES: readonly (readonly CMLWorkerEvent[])[] = [
   [registered(), checked(30), active(45)],
-  [registered({ name: 'größer' }), checked(30), pauseRequested({ pause_id: 'p2' }), paused({ pause_id: 'p2' })],
-  [registered(), pauseRequested(), paused(), statusChanged('stopped', 'stopping'), resumeRequested(), resumed(4)],
+  [registered({ name: 'größer' }), checked(30), pauseRequested(PAUSE), paused(PAUSE)],
+  [
+    ...[registered(), pauseRequested(PAUSE), paused(PAUSE), statusChanged('stopped', 'stopping')],
+    ...[resumeRequested(RESUME), resumed(4, RESUME)],
+  ],
   [registered(), checked(30), deregistered()],
-  [registered(), checked(30), pauseRequested()],
+  [registered(), checked(30), pauseRequested(PAUSE)],
 ];
 
 const clock = new ManualClock(NOON);
 const codec = new EventCodec();
-codec.register(CML_WORKER_EVENT_TYPES);
+codec.registerCategory(cmlWorkerContract);
 
 let directory: string;
 let closing: (() => Promise<void>)[];

@@ -1,5 +1,10 @@
 import { describe, expect, it } from '@jest/globals';
-import { EventStoreDBClient, persistentSubscriptionToStreamSettingsFromDefaults, START } from '@eventstore/db-client';
+import {
+  EventStoreDBClient,
+  persistentSubscriptionToStreamSettingsFromDefaults,
+  PINNED,
+  START,
+} from '@eventstore/db-client';
 import type { PersistentSubscriptionToStream } from '@eventstore/db-client';
 import { randomUUID } from 'node:crypto';
 import {
@@ -112,6 +117,46 @@ describe('Persistent subscription', () => {
 
     expect(log.events).toMatchObject([{ event: { streamId: stream, data: { n: 1 } }, link: { streamId: category } }]);
     await subscription.unsubscribe();
+  });
+
+  it('parked out of $ce-<category>: replayed, it is the original event again', async () => {
+    const stream = newStream(`cup${randomUUID().slice(0, 8)}`);
+    const category = `$ce-${stream.split('-')[0]}`;
+    await db.append(stream, newEvent({ n: 1 }));
+    await db.client.createPersistentSubscriptionToStream(category, GROUP, settings({ resolveLinkTos: true }));
+    const { log, subscription } = consume(category);
+    await eventually('it comes', () => log.events.length > 0);
+    await subscription.nack('park', 'not today', log.events[0]!);
+    await eventually('it is parked', async () => (await parkedCount(category)) === 1n);
+
+    await db.client.replayParkedMessagesToStream(category, GROUP);
+
+    await eventually('it comes again', () => log.events.length > 1);
+    expect(log.events[1]).toMatchObject({ event: { streamId: stream, revision: 0n, data: { n: 1 } } });
+    await subscription.unsubscribe();
+  });
+
+  it('Pinned, out of $ce-<category>: all events of one stream go to one consumer', async () => {
+    const category = `cup${randomUUID().slice(0, 8)}`;
+    const streams = Array.from({ length: 20 }, () => newStream(category));
+    const pinned = settings({ resolveLinkTos: true, consumerStrategyName: PINNED });
+    await db.client.createPersistentSubscriptionToStream(`$ce-${category}`, GROUP, pinned);
+    const consumers = [consume(`$ce-${category}`), consume(`$ce-${category}`)];
+    await eventually('both are there', () => consumers.every(({ log }) => log.signals.includes('confirmation')));
+
+    for (const { subscription } of consumers) subscription.on('data', (event) => void subscription.ack(event));
+
+    for (let round = 0; round < 3; round++) {
+      for (const stream of streams) await db.append(stream, newEvent());
+    }
+
+    const seen = () => consumers.map(({ log }) => log.events.map(({ event }) => event?.streamId));
+    await eventually('all are delivered', () => seen().flat().length === 60);
+    const [one = [], other = []] = seen().map((ids) => [...new Set(ids)]);
+    expect(one.length).toBeGreaterThan(0);
+    expect(other.length).toBeGreaterThan(0);
+    expect([...one, ...other].sort()).toEqual([...streams].sort());
+    await Promise.all(consumers.map(({ subscription }) => subscription.unsubscribe()));
   });
 
   it('a group that does not exist, and one that is deleted', async () => {

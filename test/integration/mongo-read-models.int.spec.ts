@@ -254,6 +254,19 @@ describeWithMongo('Read models in MongoDB', () => {
         'ix_aws_region__status__name',
         { where: { ...inRegion, status: 'running' }, ...byName, after: page },
       ],
+      ['the workers of all regions by name', 'ix_name', { where: { name: { gte: '' } }, ...byName }],
+      ['the next page of them', 'ix_name', { where: { name: { gte: '' } }, ...byName, after: page }],
+      // Which of the two is up to the server: one has the order, the other may be smaller.
+      [
+        'those of one status in all regions',
+        'ix_status__(name|is_idle_detection_enabled)',
+        { where: { status: 'running' }, ...byName },
+      ],
+      [
+        'the next page of those',
+        'ix_status__(name|is_idle_detection_enabled)',
+        { where: { status: 'running' }, ...byName, after: page },
+      ],
       ['the detection job’s candidates', 'ix_status__is_idle_detection_enabled', { where: candidates, limit: 500 }],
       [
         'the next page of them',
@@ -272,7 +285,8 @@ describeWithMongo('Read models in MongoDB', () => {
       ],
     ])('%s', async (_what, index, query) => {
       const { usesIndex, plan } = await workers.explain(query);
-      expect(`${usesIndex} ${usesIndex === index ? '' : plan}`).toBe(`${index} `);
+      const served = new RegExp(`^${index}$`).test(usesIndex ?? '');
+      expect({ served, plan: served ? '' : `${usesIndex}: ${plan}` }).toEqual({ served: true, plan: '' });
     });
 
     it('which streams are parked and which events are skipped', async () => {

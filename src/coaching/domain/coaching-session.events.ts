@@ -1,6 +1,6 @@
 /**
  * Everything that can happen to a coaching session. Type and field names are the storage format: they never change. A new
- * shape gets a new schema version and an upcaster (see coaching-event-types.ts). Times are ISO 8601, UTC, ending in `Z`.
+ * shape gets a new schema version and an upcaster (see contracts/). Times are ISO 8601, UTC, ending in `Z`.
  */
 import type { InactivityTimeout } from './coaching-topic.js';
 import type { InactivityClock } from './inactivity-rule.js';

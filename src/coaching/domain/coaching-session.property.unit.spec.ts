@@ -1,7 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
 import { isRefusal } from '../../platform/commands/aggregate.js';
-import { COACHING_SESSION_EVENT_TYPES } from './coaching-event-types.js';
+import { coachingSessionContract } from '../contracts/coaching-session.contract.js';
 import {
   abandonSession,
   autoPauseSession,
@@ -194,7 +194,7 @@ describe('evolve', () => {
   ];
 
   it('has an example of every registered event here', () => {
-    expect(new Set(examples.map(({ type }) => type))).toEqual(new Set(Object.keys(COACHING_SESSION_EVENT_TYPES)));
+    expect(new Set(examples.map(({ type }) => type))).toEqual(new Set(Object.keys(coachingSessionContract.types)));
   });
 
   it('never throws, on any event in any state, and never changes what it was given', () => {

@@ -69,6 +69,32 @@ export class MessagePageDto {
   readonly next!: number | null;
 }
 
+/** A session as those see it who watch over all of them: no word of what was said in it. */
+export class SessionOverviewDto {
+  @ApiProperty({ example: 'sess_5b0a7d4e-0a9f-5a52-9d6c-1f3c8c8f6a01' }) readonly session_id!: string;
+  @ApiProperty() readonly tenant_id!: string;
+  @ApiProperty() readonly topic_id!: string;
+  @ApiProperty({ description: 'The topic’s id when the topic is gone' }) readonly topic_name!: string;
+  @ApiProperty() readonly user_id!: string;
+  @ApiProperty({ ...STATUS, description: 'As it is recorded' }) readonly status!: SessionStatus;
+  @ApiProperty({ ...MAYBE_TEXT, enum: ['manual', 'inactivity', null] }) readonly pause_reason!: PauseReason | null;
+  @ApiProperty({ ...MAYBE_TEXT, description: 'A user’s id, or `system`' }) readonly paused_by!: string | null;
+  @ApiProperty(TIME) readonly created_at!: string;
+  @ApiProperty(TIME) readonly updated_at!: string;
+  @ApiProperty(TIME) readonly last_activity_at!: string;
+  @ApiProperty({ description: 'Active, and quiet for longer than its timeout' }) readonly is_idle!: boolean;
+  @ApiProperty({ ...MAYBE_NUMBER, description: 'null unless it is active' }) readonly inactive_minutes!: number | null;
+  @ApiProperty() readonly timeout_minutes!: number;
+  @ApiProperty({ ...MAYBE_TIME, description: 'null unless it is active' }) readonly auto_pause_at!: string | null;
+  @ApiProperty(TIME) readonly expires_at!: string;
+}
+
+export class SessionOverviewPageDto {
+  @ApiProperty({ type: [SessionOverviewDto] }) readonly items!: readonly SessionOverviewDto[];
+  @ApiProperty({ ...MAYBE_TEXT, description: 'Pass as `after` for the next page; null on the last one' })
+  readonly next!: string | null;
+}
+
 /** What a start in the topic would find, as of now. */
 export class SessionCheckDto {
   @ApiProperty() readonly has_session!: boolean;

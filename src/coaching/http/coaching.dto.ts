@@ -84,16 +84,11 @@ export class CompleteSessionBody {
   readonly result?: unknown;
 }
 
-export class ListSessionsParameters {
+export class ListAllSessionsParameters {
   @ApiPropertyOptional({ enum: SESSION_STATUSES })
   @IsOptional()
   @IsIn(SESSION_STATUSES, { message: `one of ${SESSION_STATUSES.join(', ')} is accepted` })
   readonly status?: SessionStatus;
-
-  @ApiPropertyOptional({ pattern: TOPIC_ID.source })
-  @IsOptional()
-  @Matches(TOPIC_ID, { message: TOPIC_ID_ACCEPTED })
-  readonly topic_id?: string;
 
   @ApiPropertyOptional({ minimum: 1, maximum: 1000, default: 100, type: 'integer' })
   @WholeNumber(1, 1000)
@@ -104,6 +99,13 @@ export class ListSessionsParameters {
   @IsString({ message: 'the `next` of an earlier page is accepted' })
   @MaxLength(1000, { message: 'the `next` of an earlier page is accepted' })
   readonly after?: string;
+}
+
+export class ListSessionsParameters extends ListAllSessionsParameters {
+  @ApiPropertyOptional({ pattern: TOPIC_ID.source })
+  @IsOptional()
+  @Matches(TOPIC_ID, { message: TOPIC_ID_ACCEPTED })
+  readonly topic_id?: string;
 }
 
 export class ListMessagesParameters {

@@ -4,12 +4,14 @@ import type { StartedSession } from '../domain/coaching-session.js';
 import type { MessageDocument } from '../projections/coaching-messages.projection.js';
 import type { SessionCheck } from '../queries/check-session.query.js';
 import type { SessionWithMessages } from '../queries/get-session.query.js';
+import type { SessionOverview } from '../queries/list-all-sessions.query.js';
 import type { TopicWithStatus } from '../queries/list-topics.query.js';
 import type {
   MessageDto,
   MessageTakenDto,
   SessionCheckDto,
   SessionDto,
+  SessionOverviewDto,
   SessionWithMessagesDto,
   TopicDto,
 } from './coaching.answers.js';
@@ -33,6 +35,28 @@ export function sessionDto(session: StartedSession): SessionDto {
     paused_by: session.paused_by,
     pause_reason: session.pause_reason,
     result: session.result_json === null ? null : (JSON.parse(session.result_json) as unknown),
+  };
+}
+
+export function sessionOverviewDto(overview: SessionOverview): SessionOverviewDto {
+  const { session, inactivity } = overview;
+  return {
+    session_id: session.session_id,
+    tenant_id: session.tenant_id,
+    topic_id: session.topic_id,
+    topic_name: overview.topicName,
+    user_id: session.user_id,
+    status: session.status,
+    pause_reason: session.pause_reason,
+    paused_by: session.paused_by,
+    created_at: iso(session.created_at),
+    updated_at: iso(session.updated_at),
+    last_activity_at: iso(session.last_activity_at),
+    is_idle: inactivity?.isIdle ?? false,
+    inactive_minutes: inactivity?.minutes ?? null,
+    timeout_minutes: overview.timeoutMinutes,
+    auto_pause_at: iso(inactivity?.autoPauseAt ?? null),
+    expires_at: iso(session.expires_at),
   };
 }
 

@@ -1,5 +1,5 @@
 import { defineProjection, idOfStream } from '../../platform/projections/projection.js';
-import { COACHING_SESSION_EVENT_TYPES } from '../domain/coaching-event-types.js';
+import { coachingSessionContract } from '../contracts/coaching-session.contract.js';
 import type { CoachingSessionEvent } from '../domain/coaching-session.events.js';
 import type { StartedSession } from '../domain/coaching-session.js';
 import { CoachingSession } from '../domain/coaching-session.js';
@@ -13,9 +13,9 @@ export type SessionDocument = StartedSession;
  */
 export const coachingSessionsProjection = defineProjection<SessionDocument, CoachingSessionEvent>({
   name: 'coaching_sessions',
-  version: 1,
+  version: 2,
   category: CoachingSession.category,
-  eventTypes: Object.keys(COACHING_SESSION_EVENT_TYPES) as CoachingSessionEvent['type'][],
+  eventTypes: Object.keys(coachingSessionContract.types) as CoachingSessionEvent['type'][],
   indexes: [
     // The sweep: which of a topic's active sessions are due, by either clock, and which topics are gone.
     { fields: ['status', 'topic_id'] },
@@ -27,6 +27,9 @@ export const coachingSessionsProjection = defineProjection<SessionDocument, Coac
     { fields: ['tenant_id', 'user_id', 'topic_id', 'session_number'] },
     // Who is active in a topic.
     { fields: ['tenant_id', 'topic_id', 'status'] },
+    // The sessions of all tenants.
+    { fields: ['created_at'] },
+    { fields: ['status', 'created_at'] },
   ],
   documentId: ({ stream }) => idOfStream(stream),
   apply(document, { event }) {

@@ -1,6 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 import type { DecodedEvent, DomainEvent } from '../../platform/event-store/event-codec.js';
-import { COACHING_SESSION_EVENT_TYPES } from '../domain/coaching-event-types.js';
+import { coachingSessionContract } from '../contracts/coaching-session.contract.js';
 import type { CoachingSessionEvent, SessionMessageRecorded } from '../domain/coaching-session.events.js';
 import { CoachingSession } from '../domain/coaching-session.js';
 import { coachingMessagesProjection } from './coaching-messages.projection.js';
@@ -48,7 +48,9 @@ describe('The document of a session', () => {
 
   it('is named after its stream, and takes every event of the category', () => {
     expect(coachingSessionsProjection.documentId(decoded(started()))).toBe(SESSION_ID);
-    expect([...coachingSessionsProjection.eventTypes].sort()).toEqual(Object.keys(COACHING_SESSION_EVENT_TYPES).sort());
+    expect([...coachingSessionsProjection.eventTypes].sort()).toEqual(
+      Object.keys(coachingSessionContract.types).sort(),
+    );
   });
 });
 

@@ -1,9 +1,9 @@
 import type { IQueryHandler } from '@nestjs/cqrs';
 import { Query, QueryHandler } from '@nestjs/cqrs';
-import { InvalidInput } from '../../platform/errors.js';
 import type { SessionStatus } from '../domain/coaching-session.js';
 import type { SessionOwner } from '../domain/session-owner.js';
 import type { SessionDocument } from '../projections/coaching-sessions.projection.js';
+import { cursorOf, parseCursor } from './session-cursor.js';
 import { SessionViews } from './session-views.js';
 
 export interface SessionPage {
@@ -50,20 +50,4 @@ export class ListSessionsHandler implements IQueryHandler<ListSessionsQuery> {
     const last = found.length > limit ? items.at(-1) : undefined;
     return { items, next: last ? cursorOf(last) : null };
   }
-}
-
-function cursorOf({ session_id, created_at }: SessionDocument): string {
-  return Buffer.from(JSON.stringify([created_at, session_id])).toString('base64url');
-}
-
-function parseCursor(cursor: string): { id: string; value: number } {
-  try {
-    const parsed: unknown = JSON.parse(Buffer.from(cursor, 'base64url').toString());
-    if (Array.isArray(parsed) && typeof parsed[0] === 'number' && typeof parsed[1] === 'string') {
-      return { value: parsed[0], id: parsed[1] };
-    }
-  } catch (error) {
-    if (!(error instanceof SyntaxError)) throw error;
-  }
-  throw new InvalidInput([{ field: 'after', message: 'the `next` of an earlier page is accepted' }]);
 }

@@ -1,7 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import { PlatformSettings } from '../config/platform-settings.js';
 import { InvalidInput } from '../errors.js';
-import { EventCodec } from '../event-store/event-codec.js';
+import { EventCodec, EventNotReadable } from '../event-store/event-codec.js';
 import type { EventCategory, EventTypeDefinition, PublishedEvent } from '../event-store/event-codec.js';
 import type { EventFilter, RecordedEvent } from '../event-store/event-store.port.js';
 import type { JsonObject } from '../json.js';
@@ -63,7 +63,7 @@ export class PublicEvents {
     private readonly settings: PlatformSettings,
   ) {}
 
-  /** The published types by their published names. @throws when two have one name (a defect, found at start) */
+  /** The published types by their published names, which the codec keeps apart. */
   types(): ReadonlyMap<string, PublicEventType> {
     this.table ??= publishedTypes(this.codec.categories());
     return this.table;
@@ -75,23 +75,39 @@ export class PublicEvents {
   }
 
   /**
-   * What to ask the event store for. The store may hand over more than was selected when the id of an aggregate begins
-   * like another one's: {@link selects} says so exactly.
+   * What to ask the event store for. The store may hand over more than was selected: {@link matcher} says so exactly.
+   *
+   * Without named types whole categories are asked for and what is not published is left out here: during a rolling
+   * upgrade a newer instance may have written events of a type that this program does not know, and leaving those out
+   * unseen would be a gap that nobody notices.
    *
    * @throws {InvalidInput} a type or kind that is not published, or an id without its kind
    */
   filterOf(selection: EventSelection): EventFilter {
     const chosen = this.chosenTypes(selection);
-    const { aggregateId } = selection;
-    const types = chosen.map(({ storedType }) => storedType);
-    if (aggregateId === undefined) return { types };
     const categories = new Set(chosen.map(({ category }) => category.category));
-    return { types, streamPrefixes: [...categories].map((category) => `${category}-${aggregateId}`) };
+    const streamPrefixes = [...categories].map((category) => `${category}-${selection.aggregateId ?? ''}`);
+    if (!selection.types) return { streamPrefixes };
+    return { types: chosen.map(({ storedType }) => storedType), streamPrefixes };
   }
 
-  /** Whether an event that the filter has let through is one of the selected. */
-  selects({ aggregateId }: EventSelection, event: Pick<RecordedEvent, 'stream'>): boolean {
-    return aggregateId === undefined || idOf(event.stream) === aggregateId;
+  /**
+   * Whether an event is one of the selected, as a function to ask of many. Events of a type that this program does not
+   * know are, unless types are named: {@link cloudEvent} then says that they cannot be read.
+   *
+   * @throws as {@link filterOf}
+   */
+  matcher(selection: EventSelection): (event: Pick<RecordedEvent, 'type' | 'stream'>) => boolean {
+    const chosen = this.chosenTypes(selection);
+    const types = new Set(chosen.map(({ storedType }) => storedType));
+    const categories = new Set(chosen.map(({ category }) => category.category));
+    const known = this.codec.registered();
+    const { aggregateId } = selection;
+    return ({ type, stream }) => {
+      if (!types.has(type) && (selection.types !== undefined || known.has(type))) return false;
+      if (!categories.has(categoryOf(stream))) return false;
+      return aggregateId === undefined || idOf(stream) === aggregateId;
+    };
   }
 
   /**
@@ -99,12 +115,15 @@ export class PublicEvents {
    *
    * @param position its token
    * @returns undefined when events of its type are not published
-   * @throws {EventNotReadable} written by a newer version of this program
+   * @throws {EventNotReadable} written by a newer version of this program, or not to be mapped
    */
   cloudEvent(recorded: RecordedEvent, position: string): CloudEvent | undefined {
     this.byStoredType ??= new Map([...this.types().values()].map((type) => [type.storedType, type]));
     const type = this.byStoredType.get(recorded.type);
-    if (!type) return undefined;
+    if (!type) {
+      if (this.codec.registered().has(recorded.type)) return undefined;
+      throw new EventNotReadable(recorded, 'its type is not known to this program.');
+    }
     const { id, stream, revision, metadata } = recorded;
     const aggregateId = idOf(stream);
     return {
@@ -120,8 +139,18 @@ export class PublicEvents {
       correlationid: metadata.$correlationId,
       causationid: metadata.$causationId,
       actor: metadata.actor,
-      data: type.published.map(this.codec.upcast(recorded), aggregateId),
+      data: this.publishedData(type, recorded, aggregateId),
     };
+  }
+
+  private publishedData({ published }: PublicEventType, recorded: RecordedEvent, aggregateId: string): JsonObject {
+    const data = this.codec.upcast(recorded);
+    try {
+      return published.map(data, aggregateId);
+    } catch (error) {
+      // A defect of the mapping; as with an upcaster's, the event is left where it is until there is a better program.
+      throw new EventNotReadable(recorded, `it has no form as ${published.type}.`, { cause: error });
+    }
   }
 
   private chosenTypes({ types, aggregateKind, aggregateId }: EventSelection): readonly PublicEventType[] {
@@ -155,13 +184,16 @@ export function idOf(stream: string): string {
   return stream.slice(stream.indexOf('-') + 1);
 }
 
+function categoryOf(stream: string): string {
+  return stream.slice(0, Math.max(0, stream.indexOf('-')));
+}
+
 function publishedTypes(categories: readonly EventCategory[]): ReadonlyMap<string, PublicEventType> {
   const table = new Map<string, PublicEventType>();
   for (const category of categories) {
     for (const [storedType, definition] of Object.entries(category.types)) {
       const { published } = definition;
       if (!published) continue;
-      if (table.has(published.type)) throw new Error(`Published event type '${published.type}' is registered twice.`);
       table.set(published.type, { category, storedType, definition, published });
     }
   }

@@ -23,7 +23,7 @@ import type { Lease } from '../../platform/leases/leases.port.js';
 import { Metrics } from '../../platform/observability/metrics.js';
 import { EmbeddedReadModelStore } from '../../platform/read-models/embedded/embedded-read-model-store.js';
 import { changePolicy } from '../domain/cml-worker.decisions.js';
-import { CML_WORKER_EVENT_TYPES } from '../domain/worker-event-types.js';
+import { cmlWorkerContract } from '../contracts/cml-worker.contract.js';
 import type { WorkerStatus } from '../domain/worker-status.js';
 import { CmlApi } from '../gateways/cml-api.port.js';
 import type { CmlTelemetry } from '../gateways/cml-api.port.js';
@@ -192,7 +192,7 @@ class Instance {
 
   constructor(leases: Leases) {
     const codec = new EventCodec();
-    codec.register(CML_WORKER_EVENT_TYPES);
+    codec.registerCategory(cmlWorkerContract);
     const settings = new WorkersSettings();
     this.workers = new WorkersRepository(new AggregateStore(events, codec, new SnapshotStore(readModels, log), clock));
     const metrics = new WorkersMetrics(new Metrics());

@@ -196,6 +196,8 @@ export function confirmResume(
   at: number,
 ): WorkerDecision {
   if (state.kind !== 'registered') return NOT_FOUND;
+  // An answer that comes after the instance has ended says nothing any more.
+  if (isTerminated(state.status)) return NO_CHANGE;
   // A worker with a pause under way has not been down yet.
   if (state.power.kind === 'up' || state.power.kind === 'pausing') return NO_CHANGE;
   return [resumedEvent(state, resume.resume_id, resume.reason, resume.requested_by, status, at)];

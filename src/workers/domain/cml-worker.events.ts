@@ -1,6 +1,6 @@
 /**
  * Everything that can happen to a CML worker. Type and field names are the storage format: they never change. A new
- * shape gets a new schema version and an upcaster (see worker-event-types.ts). Times are ISO 8601, UTC, ending in `Z`.
+ * shape gets a new schema version and an upcaster (see contracts/). Times are ISO 8601, UTC, ending in `Z`.
  */
 import type { IdleBaseSource, IdleReason, NotActedBecause, ThresholdSource } from './idle-policy.js';
 import type { TelemetryEvent } from './telemetry.js';

@@ -20,7 +20,7 @@ import type { CMLWorkerEvent } from './cml-worker.events.js';
 import { CMLWorker } from './cml-worker.js';
 import type { CMLWorkerState, RegisteredWorker } from './cml-worker.js';
 import { WORKER_STATUSES } from './worker-status.js';
-import { CML_WORKER_EVENT_TYPES } from './worker-event-types.js';
+import { cmlWorkerContract } from '../contracts/cml-worker.contract.js';
 import {
   MINUTE,
   NOON,
@@ -293,7 +293,7 @@ describe('evolve', () => {
   ];
 
   it('has an example of every registered event here', () => {
-    expect(new Set(examples.map(({ type }) => type))).toEqual(new Set(Object.keys(CML_WORKER_EVENT_TYPES)));
+    expect(new Set(examples.map(({ type }) => type))).toEqual(new Set(Object.keys(cmlWorkerContract.types)));
   });
 
   it('never throws, on any event in any state, and never changes what it was given', () => {

@@ -347,6 +347,12 @@ describe('A resume that EC2 has carried out', () => {
     given(registered(), paused(), resumeRequested(), resumed(5)).when(confirm).thenNothing();
   });
 
+  it('is nothing any more once the instance has been terminated', () => {
+    given(registered(), paused(), resumeRequested(), resumed(5), statusChanged('terminated'))
+      .when(confirm)
+      .thenNothing();
+  });
+
   it('or given up leaves the worker down', () => {
     const abandon = (id: string) => (state: CMLWorkerState) => abandonResume(state, id, 'ec2_refused', 'Full', at(5));
     given(registered(), paused(), resumeRequested())

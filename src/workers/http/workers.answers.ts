@@ -1,6 +1,10 @@
 import { ApiProperty } from '@nestjs/swagger';
 import type { PauseReason, ResumeReason } from '../domain/cml-worker.events.js';
-import type { IdleReason, ThresholdSource } from '../domain/idle-policy.js';
+import type { IdleBaseSource, IdleReason, NotActedBecause, ThresholdSource } from '../domain/idle-policy.js';
+import { MOMENT_KINDS } from '../domain/worker-moments.js';
+import type { MomentKind } from '../domain/worker-moments.js';
+import { TIMELINE_STATES } from '../domain/worker-timeline.js';
+import type { TimelineState } from '../domain/worker-timeline.js';
 import { WORKER_STATUSES } from '../domain/worker-status.js';
 import type { WorkerStatus } from '../domain/worker-status.js';
 
@@ -100,6 +104,90 @@ export class WorkerIdleStatusDto {
   @ApiProperty(MAYBE_TIME) readonly target_pause_at!: string | null;
   @ApiProperty(MAYBE_TIME) readonly next_idle_check_at!: string | null;
   @ApiProperty(TIME) readonly checked_at!: string;
+}
+
+/** A worker of any region, with what its idle status and activity say in short. As of `checked_at`. */
+export class WorkerOverviewDto extends WorkerIdleStatusDto {
+  @ApiProperty() readonly name!: string;
+  @ApiProperty() readonly aws_region!: string;
+  @ApiProperty() readonly aws_instance_id!: string;
+  @ApiProperty(MAYBE_TEXT) readonly cml_endpoint!: string | null;
+  @ApiProperty({
+    ...MAYBE_TEXT,
+    enum: ['pausing', 'resuming', null],
+    description: 'A pause or resume that is under way',
+  })
+  readonly power_change!: 'pausing' | 'resuming' | null;
+  @ApiProperty(MAYBE_TIME) readonly last_paused_at!: string | null;
+  @ApiProperty(MAYBE_TEXT) readonly paused_by!: string | null;
+  @ApiProperty({ ...MAYBE_TEXT, enum: ['idle_timeout', 'manual', 'external', null] })
+  readonly pause_reason!: PauseReason | null;
+  @ApiProperty({ type: CheckErrorDto, nullable: true }) readonly last_check_error!: CheckErrorDto | null;
+}
+
+export class WorkerOverviewPageDto {
+  @ApiProperty({ type: [WorkerOverviewDto] }) readonly items!: readonly WorkerOverviewDto[];
+  @ApiProperty({ ...MAYBE_TEXT, description: 'Pass as `after` for the next page; null on the last one' })
+  readonly next!: string | null;
+}
+
+export class TimelineSegmentDto {
+  @ApiProperty(TIME) readonly from!: string;
+  @ApiProperty({ ...TIME, description: 'Where the next one begins' }) readonly to!: string;
+  @ApiProperty({
+    enum: TIMELINE_STATES,
+    description: 'paused: its instance was down, whoever stopped it; idle: up, with its idle timeout passed',
+  })
+  readonly state!: TimelineState;
+}
+
+export class WorkerMomentDto {
+  @ApiProperty(TIME) readonly at!: string;
+  @ApiProperty({ enum: MOMENT_KINDS }) readonly kind!: MomentKind;
+  @ApiProperty({ ...MAYBE_TEXT, description: 'Of a pause or resume' }) readonly reason!: string | null;
+  @ApiProperty({ ...MAYBE_TEXT, description: 'null: EC2 was found so' }) readonly by!: string | null;
+  @ApiProperty({ ...MAYBE_TEXT, description: 'More of it, for people' }) readonly detail!: string | null;
+}
+
+/** What a check decided, as it is recorded. */
+export class RecordedIdleDecisionDto {
+  @ApiProperty({ enum: REASONS }) readonly reason!: IdleReason;
+  @ApiProperty(TIME) readonly idle_since!: string;
+  @ApiProperty({ enum: ['last_activity_at', 'last_resumed_at', 'registered_at'] })
+  readonly idle_since_source!: IdleBaseSource;
+  @ApiProperty() readonly idle_duration_minutes!: number;
+  @ApiProperty() readonly idle_threshold_minutes!: number;
+  @ApiProperty({ enum: ['worker', 'setting'] }) readonly idle_threshold_source!: ThresholdSource;
+  @ApiProperty(TIME) readonly target_pause_at!: string;
+  @ApiProperty(MAYBE_TIME) readonly snooze_until!: string | null;
+  @ApiProperty({ ...MAYBE_TEXT, description: 'Why nothing was paused although the worker was idle' })
+  readonly not_acted_because!: NotActedBecause | null;
+}
+
+export class LastCheckDto {
+  @ApiProperty(TIME) readonly checked_at!: string;
+  @ApiProperty({ type: RecordedIdleDecisionDto }) readonly decision!: RecordedIdleDecisionDto;
+  @ApiProperty() readonly new_activity_count!: number;
+  @ApiProperty() readonly telemetry_event_count!: number;
+  @ApiProperty() readonly telemetry_malformed_count!: number;
+}
+
+/** What the worker was doing in the last days. */
+export class WorkerTimelineDto {
+  @ApiProperty({ format: 'uuid' }) readonly worker_id!: string;
+  @ApiProperty(TIME) readonly from!: string;
+  @ApiProperty(TIME) readonly to!: string;
+  @ApiProperty({
+    ...MAYBE_TIME,
+    description: 'What was before was not read, because there is too much of it; null: nothing is missing',
+  })
+  readonly complete_since!: string | null;
+  @ApiProperty({ type: [TimelineSegmentDto], description: 'From `from` to `to`, without gaps' })
+  readonly segments!: readonly TimelineSegmentDto[];
+  @ApiProperty({ type: [String], format: 'date-time', description: 'When there was activity, oldest first' })
+  readonly activity!: readonly string[];
+  @ApiProperty({ type: [WorkerMomentDto], description: 'Oldest first' }) readonly moments!: readonly WorkerMomentDto[];
+  @ApiProperty({ type: LastCheckDto, nullable: true }) readonly last_check!: LastCheckDto | null;
 }
 
 /** What the decision stands on. */

@@ -1,5 +1,16 @@
 import { ApiProperty, ApiPropertyOptional } from '@nestjs/swagger';
-import { IsIn, IsNumber, IsOptional, IsString, Matches, MaxLength, ValidateBy, ValidateIf } from 'class-validator';
+import { Transform } from 'class-transformer';
+import {
+  ArrayMaxSize,
+  IsIn,
+  IsNumber,
+  IsOptional,
+  IsString,
+  Matches,
+  MaxLength,
+  ValidateBy,
+  ValidateIf,
+} from 'class-validator';
 import { WholeNumber } from '../../platform/http/whole-number.js';
 import { WORKER_STATUSES } from '../domain/worker-status.js';
 import type { WorkerStatus } from '../domain/worker-status.js';
@@ -74,10 +85,34 @@ export class ListWorkersParameters {
   readonly after?: string;
 }
 
+/** The most workers that may be asked for by name. */
+const MOST_WORKER_IDS = 100;
+const WORKER_IDS_ACCEPTED = `1 to ${MOST_WORKER_IDS} worker ids (UUIDs in lower case), each as a worker_id of its own, are accepted`;
+
+export class ListAllWorkersParameters extends ListWorkersParameters {
+  @ApiPropertyOptional({
+    type: [String],
+    maxItems: MOST_WORKER_IDS,
+    items: { type: 'string', format: 'uuid', pattern: UUID.source },
+    description: 'Only these, repeated for several; those that do not exist are left out',
+  })
+  @IsOptional()
+  @Transform(({ value }: { value: unknown }) => (value === undefined ? undefined : [value].flat()))
+  @ArrayMaxSize(MOST_WORKER_IDS, { message: WORKER_IDS_ACCEPTED })
+  @Matches(UUID, { each: true, message: WORKER_IDS_ACCEPTED })
+  readonly worker_id?: readonly string[];
+}
+
 export class TelemetryParameters {
   @ApiPropertyOptional({ minimum: 1, maximum: 1000, default: 100, type: 'integer' })
   @WholeNumber(1, 1000)
   readonly limit: number = 100;
+}
+
+export class TimelineParameters {
+  @ApiPropertyOptional({ minimum: 1, maximum: 31, default: 7, type: 'integer' })
+  @WholeNumber(1, 31)
+  readonly days: number = 7;
 }
 
 export class ImportWorkerBody {

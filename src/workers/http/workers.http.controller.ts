@@ -29,6 +29,7 @@ import { GetWorkerActivityQuery } from '../queries/get-worker-activity.query.js'
 import { GetWorkerEC2StateQuery } from '../queries/get-worker-ec2-state.query.js';
 import { GetWorkerIdleStatusQuery } from '../queries/get-worker-idle-status.query.js';
 import { GetWorkerTelemetryEventsQuery } from '../queries/get-worker-telemetry-events.query.js';
+import { GetWorkerTimelineQuery } from '../queries/get-worker-timeline.query.js';
 import { GetWorkerQuery } from '../queries/get-worker.query.js';
 import { ListWorkersQuery } from '../queries/list-workers.query.js';
 import {
@@ -40,12 +41,14 @@ import {
   WorkerDto,
   WorkerIdleStatusDto,
   WorkerPageDto,
+  WorkerTimelineDto,
 } from './workers.answers.js';
 import {
   ImportWorkerBody,
   ListWorkersParameters,
   RegionPath,
   TelemetryParameters,
+  TimelineParameters,
   WorkerPath,
   WorkerPolicyBody,
 } from './workers.dto.js';
@@ -56,6 +59,7 @@ import {
   workerActivityDto,
   workerDto,
   workerIdleStatusDto,
+  workerTimelineDto,
 } from './workers.presenter.js';
 
 const NOT_FOUND = { 404: 'No such worker in this region' };
@@ -145,6 +149,18 @@ export class WorkersHttpController {
   @ReadsView(workersProjection.name)
   async idleStatus(@Param() { aws_region, worker_id }: WorkerPath): Promise<WorkerIdleStatusDto> {
     return workerIdleStatusDto(await this.queries.execute(new GetWorkerIdleStatusQuery(aws_region, worker_id)));
+  }
+
+  @Get(':worker_id/timeline')
+  @ApiOperation({ summary: 'When it was running, idle or paused in the last days, and why the last check decided so' })
+  @ApiOkResponse({ type: WorkerTimelineDto })
+  @ApiProblems(NOT_FOUND)
+  @ReadsView(workersProjection.name)
+  async timeline(
+    @Param() { aws_region, worker_id }: WorkerPath,
+    @Query() { days }: TimelineParameters,
+  ): Promise<WorkerTimelineDto> {
+    return workerTimelineDto(await this.queries.execute(new GetWorkerTimelineQuery(aws_region, worker_id, days)));
   }
 
   @Get(':worker_id/telemetry-events')

@@ -6,6 +6,8 @@ import type { Ec2Instance } from '../gateways/ec2.port.js';
 import type { WorkerDocument } from '../projections/workers.projection.js';
 import type { WorkerActivity } from '../queries/get-worker-activity.query.js';
 import type { WorkerIdleStatus } from '../queries/get-worker-idle-status.query.js';
+import type { WorkerTimeline } from '../queries/get-worker-timeline.query.js';
+import type { WorkerOverview } from '../queries/list-all-workers.query.js';
 import type {
   EC2InstanceStateDto,
   IdleDetectionResultDto,
@@ -13,6 +15,8 @@ import type {
   WorkerActivityDto,
   WorkerDto,
   WorkerIdleStatusDto,
+  WorkerOverviewDto,
+  WorkerTimelineDto,
 } from './workers.answers.js';
 
 /** Documents and results as the answers of the HTTP interface: epoch milliseconds become ISO 8601 UTC. */
@@ -86,6 +90,43 @@ export function workerIdleStatusDto(status: WorkerIdleStatus): WorkerIdleStatusD
     target_pause_at: worker.status === 'running' ? iso(idle.target_pause_at) : null,
     next_idle_check_at: iso(worker.next_idle_check_at),
     checked_at: iso(status.at),
+  };
+}
+
+export function workerOverviewDto(overview: WorkerOverview): WorkerOverviewDto {
+  const { worker, lastCheckError } = overview;
+  const { kind } = worker.power;
+  return {
+    ...workerIdleStatusDto(overview),
+    name: worker.name,
+    aws_region: worker.aws_region,
+    aws_instance_id: worker.aws_instance_id,
+    cml_endpoint: worker.cml_endpoint,
+    power_change: kind === 'pausing' || kind === 'resuming' ? kind : null,
+    last_paused_at: iso(worker.last_paused_at),
+    paused_by: worker.paused_by,
+    pause_reason: worker.pause_reason,
+    last_check_error: lastCheckError && { ...lastCheckError, at: iso(lastCheckError.at) },
+  };
+}
+
+export function workerTimelineDto(timeline: WorkerTimeline): WorkerTimelineDto {
+  const { lastCheck } = timeline;
+  return {
+    worker_id: timeline.workerId,
+    from: iso(timeline.from),
+    to: iso(timeline.to),
+    complete_since: iso(timeline.completeSince),
+    segments: timeline.segments.map(({ from, to, state }) => ({ from: iso(from), to: iso(to), state })),
+    activity: timeline.activity.map((at) => iso(at)),
+    moments: timeline.moments.map((moment) => ({ ...moment, at: iso(moment.at) })),
+    last_check: lastCheck && {
+      checked_at: lastCheck.checked_at,
+      decision: { ...lastCheck.decision },
+      new_activity_count: lastCheck.new_activity_count,
+      telemetry_event_count: lastCheck.telemetry_event_count,
+      telemetry_malformed_count: lastCheck.telemetry_malformed_count,
+    },
   };
 }
 

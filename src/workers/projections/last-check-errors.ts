@@ -11,6 +11,13 @@ export interface CheckError {
   readonly message: string;
 }
 
+/** What tells whether a failed check is the last one. */
+interface CheckedWorker {
+  readonly worker_id: string;
+  /** When a check last succeeded, epoch ms. */
+  readonly last_activity_check_at: number | null;
+}
+
 /**
  * Failed checks are signals, not events: the last one of each worker is kept beside the read model, where queries find
  * it. It holds until a check succeeds.
@@ -37,8 +44,19 @@ export class LastCheckErrors {
    * also when the process died between a good check and its {@link clear}.
    */
   async of(workerId: string, lastCheckAt: number | null): Promise<CheckError | null> {
-    const found = (await (await this.collection()).get(workerId))?.document;
-    return found && (lastCheckAt === null || found.at >= lastCheckAt) ? found : null;
+    const worker = { worker_id: workerId, last_activity_check_at: lastCheckAt };
+    return (await this.ofMany([worker])).get(workerId) ?? null;
+  }
+
+  /** The same of several workers, by id, for those whose last check failed. */
+  async ofMany(workers: readonly CheckedWorker[]): Promise<ReadonlyMap<string, CheckError>> {
+    const found = await (await this.collection()).getMany(workers.map(({ worker_id }) => worker_id));
+    const errors = new Map(found.map(({ id, document }) => [id, document]));
+    for (const { worker_id, last_activity_check_at: checkedAt } of workers) {
+      const error = errors.get(worker_id);
+      if (error && checkedAt !== null && error.at < checkedAt) errors.delete(worker_id);
+    }
+    return errors;
   }
 
   private collection(): Promise<Collection<CheckError>> {

@@ -4,7 +4,7 @@ import type { CMLWorkerEvent } from '../domain/cml-worker.events.js';
 import type { RegisteredWorker } from '../domain/cml-worker.js';
 import { CMLWorker } from '../domain/cml-worker.js';
 import { NO_TELEMETRY_SEEN } from '../domain/telemetry.js';
-import { CML_WORKER_EVENT_TYPES } from '../domain/worker-event-types.js';
+import { cmlWorkerContract } from '../contracts/cml-worker.contract.js';
 
 /** A worker as the queries see it: the aggregate's state, without the memory of telemetry, which only checks need. */
 export interface WorkerDocument extends RegisteredWorker {
@@ -18,14 +18,17 @@ export interface WorkerDocument extends RegisteredWorker {
  */
 export const workersProjection = defineProjection<WorkerDocument, CMLWorkerEvent>({
   name: 'workers',
-  version: 1,
+  version: 2,
   category: CMLWorker.category,
-  eventTypes: Object.keys(CML_WORKER_EVENT_TYPES) as CMLWorkerEvent['type'][],
+  eventTypes: Object.keys(cmlWorkerContract.types) as CMLWorkerEvent['type'][],
   indexes: [
     { fields: ['aws_region', 'name'] },
     { fields: ['aws_region', 'status', 'name'] },
     { fields: ['status', 'is_idle_detection_enabled'] },
     { fields: ['power_change_pending'] },
+    // The workers of all regions.
+    { fields: ['name'] },
+    { fields: ['status', 'name'] },
   ],
   documentId: ({ stream }) => idOfStream(stream),
   apply(document, { event }) {

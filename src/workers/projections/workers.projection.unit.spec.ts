@@ -8,7 +8,7 @@ import { NO_TELEMETRY_SEEN } from '../domain/telemetry.js';
 import type { CMLWorkerEvent } from '../domain/cml-worker.events.js';
 import { CMLWorker } from '../domain/cml-worker.js';
 import type { CMLWorkerState } from '../domain/cml-worker.js';
-import { CML_WORKER_EVENT_TYPES } from '../domain/worker-event-types.js';
+import { cmlWorkerContract } from '../contracts/cml-worker.contract.js';
 import { LastCheckErrors } from './last-check-errors.js';
 import type { WorkerDocument } from './workers.projection.js';
 import { workersProjection } from './workers.projection.js';
@@ -67,7 +67,7 @@ describe('The document of a worker', () => {
 
   it('is named after its stream, and takes every event of the category', () => {
     expect(workersProjection.documentId(decoded(registered()))).toBe(WORKER_ID);
-    expect([...workersProjection.eventTypes].sort()).toEqual(Object.keys(CML_WORKER_EVENT_TYPES).sort());
+    expect([...workersProjection.eventTypes].sort()).toEqual(Object.keys(cmlWorkerContract.types).sort());
   });
 });
 
@@ -90,6 +90,23 @@ describe('In the store', () => {
     ['what was left undone', { where: { power_change_pending: true }, limit: 500 }],
     ['the status sync', { where: { status: { in: ['running', 'stopped'] } } }],
     ['a page of a region', { where: { aws_region: 'r' }, orderBy: { field: 'name', direction: 'asc' as const } }],
+    [
+      'a page of all regions',
+      { where: { name: { gte: '' } }, orderBy: { field: 'name', direction: 'asc' as const }, limit: 101 },
+    ],
+    [
+      'a later page of all regions',
+      {
+        where: { name: { gte: '' } },
+        orderBy: { field: 'name', direction: 'asc' as const },
+        after: { id: 'w', value: 'n' },
+        limit: 101,
+      },
+    ],
+    [
+      'a page of all regions by status',
+      { where: { status: 'running' }, orderBy: { field: 'name', direction: 'asc' as const }, limit: 101 },
+    ],
     ['a page by status', { where: { aws_region: 'r', status: 'running' }, limit: 101 }],
   ])('the query for %s uses an index', async (_, query) => {
     const { indexes = [] } = workersProjection;

@@ -3,7 +3,7 @@ import type { IQueryHandler } from '@nestjs/cqrs';
 import { Query, QueryHandler } from '@nestjs/cqrs';
 import { Clock } from '../../platform/clock.js';
 import { decideIdle, whyNotActed } from '../domain/idle-policy.js';
-import type { IdleDecision, NotActedBecause } from '../domain/idle-policy.js';
+import type { IdleDecision, IdleSettings, NotActedBecause } from '../domain/idle-policy.js';
 import type { WorkerDocument } from '../projections/workers.projection.js';
 import { WorkersSettings, idleSettingsOf } from '../workers-settings.js';
 import { WorkerViews } from './worker-views.js';
@@ -38,14 +38,20 @@ export class GetWorkerIdleStatusHandler implements IQueryHandler<GetWorkerIdleSt
 
   async execute({ awsRegion, workerId }: GetWorkerIdleStatusQuery): Promise<WorkerIdleStatus> {
     const worker = await this.views.get(awsRegion, workerId);
-    const settings = idleSettingsOf(this.settings);
-    const at = this.clock.now();
-    return {
-      worker,
-      idle: decideIdle(at, worker, false, settings),
-      notActedBecause: whyNotActed(settings, { ...worker, running: worker.status === 'running' }),
-      autoPauseEnabled: settings.autoPauseEnabled,
-      at,
-    };
+    return idleStatusOf(worker, this.clock.now(), idleSettingsOf(this.settings));
   }
+}
+
+/** What a check without news would decide at that time (epoch ms). */
+export function idleStatusOf(worker: WorkerDocument, at: number, settings: IdleSettings): WorkerIdleStatus {
+  return {
+    worker,
+    idle: decideIdle(at, worker, false, settings),
+    notActedBecause: whyNotActed(settings, {
+      is_idle_detection_enabled: worker.is_idle_detection_enabled,
+      running: worker.status === 'running',
+    }),
+    autoPauseEnabled: settings.autoPauseEnabled,
+    at,
+  };
 }

@@ -1,8 +1,8 @@
 import type { IQueryHandler } from '@nestjs/cqrs';
 import { Query, QueryHandler } from '@nestjs/cqrs';
-import { InvalidInput } from '../../platform/errors.js';
 import type { WorkerStatus } from '../domain/worker-status.js';
 import type { WorkerDocument } from '../projections/workers.projection.js';
+import { cursorOf, parseCursor } from './worker-cursor.js';
 import { WorkerViews } from './worker-views.js';
 
 export interface WorkerPage {
@@ -39,20 +39,4 @@ export class ListWorkersHandler implements IQueryHandler<ListWorkersQuery> {
     const last = found.length > limit ? items[items.length - 1] : undefined;
     return { items, next: last ? cursorOf(last) : null };
   }
-}
-
-function cursorOf({ worker_id, name }: WorkerDocument): string {
-  return Buffer.from(JSON.stringify([name, worker_id])).toString('base64url');
-}
-
-function parseCursor(cursor: string): { id: string; value: string } {
-  try {
-    const parsed: unknown = JSON.parse(Buffer.from(cursor, 'base64url').toString());
-    if (Array.isArray(parsed) && typeof parsed[0] === 'string' && typeof parsed[1] === 'string') {
-      return { value: parsed[0], id: parsed[1] };
-    }
-  } catch (error) {
-    if (!(error instanceof SyntaxError)) throw error;
-  }
-  throw new InvalidInput([{ field: 'after', message: 'the `next` of an earlier page is accepted' }]);
 }

@@ -9,7 +9,7 @@ import { EmbeddedEventStore } from '../../../dist/platform/event-store/embedded/
 import { EventCodec } from '../../../dist/platform/event-store/event-codec.js';
 import { EmbeddedReadModelStore } from '../../../dist/platform/read-models/embedded/embedded-read-model-store.js';
 import { CMLWorker } from '../../../dist/workers/domain/cml-worker.js';
-import { CML_WORKER_EVENT_TYPES } from '../../../dist/workers/domain/worker-event-types.js';
+import { cmlWorkerContract } from '../../../dist/workers/contracts/cml-worker.contract.js';
 import { SeededRandom } from '../../../dist/simulated-lab/seeded-random.js';
 import {
   concurrently,
@@ -52,7 +52,7 @@ export async function run() {
 function openStores(directory) {
   const clock = new SystemClock();
   const codec = new EventCodec();
-  codec.register(CML_WORKER_EVENT_TYPES);
+  codec.registerCategory(cmlWorkerContract);
   const events = EmbeddedEventStore.open(join(directory, 'events.sqlite'), { clock });
   const readModels = EmbeddedReadModelStore.open(join(directory, 'read-models.sqlite'));
   const snapshots = new SnapshotStore(readModels, pino({ level: 'silent' }));

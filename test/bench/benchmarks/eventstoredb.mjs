@@ -10,7 +10,7 @@ import { EventCodec } from '../../../dist/platform/event-store/event-codec.js';
 import { EventStoreDbEventStore } from '../../../dist/platform/event-store/eventstoredb/eventstoredb-event-store.js';
 import { EmbeddedReadModelStore } from '../../../dist/platform/read-models/embedded/embedded-read-model-store.js';
 import { CMLWorker } from '../../../dist/workers/domain/cml-worker.js';
-import { CML_WORKER_EVENT_TYPES } from '../../../dist/workers/domain/worker-event-types.js';
+import { cmlWorkerContract } from '../../../dist/workers/contracts/cml-worker.contract.js';
 import { inTurns, perSecond, ratioRow, showPerSecond } from '../support/measure.mjs';
 import { clearScratch, scratchDirectory } from '../support/scratch.mjs';
 import { startEventStoreDb } from '../support/servers.mjs';
@@ -41,7 +41,7 @@ export async function run() {
   const bare = EventStoreDBClient.connectionString(server.connectionString);
   const readModels = EmbeddedReadModelStore.open(join(directory, 'read-models.sqlite'));
   const codec = new EventCodec();
-  codec.register(CML_WORKER_EVENT_TYPES);
+  codec.registerCategory(cmlWorkerContract);
   const aggregates = new AggregateStore(events, codec, new SnapshotStore(readModels, log), new SystemClock());
   try {
     const one = await commands({ events, bare, aggregates }, ONE);

@@ -7,7 +7,7 @@ import { EmbeddedEventStore } from '../../../dist/platform/event-store/embedded/
 import { EventCodec } from '../../../dist/platform/event-store/event-codec.js';
 import { openMongo } from '../../../dist/platform/mongodb/open-mongo.js';
 import { ProjectionEngine } from '../../../dist/platform/projections/projection-engine.js';
-import { CML_WORKER_EVENT_TYPES } from '../../../dist/workers/domain/worker-event-types.js';
+import { cmlWorkerContract } from '../../../dist/workers/contracts/cml-worker.contract.js';
 import { workersProjection } from '../../../dist/workers/projections/workers.projection.js';
 import { exactRow, inTurns, leftOut, perSecond, ratioRow, showPerSecond } from '../support/measure.mjs';
 import { clearScratch, scratchDirectory } from '../support/scratch.mjs';
@@ -130,7 +130,7 @@ async function writeBare(database, { documents, indexes }) {
 async function replay(events, uri) {
   const { readModels, leases } = await openMongo(uri, { events, leaseSeconds: 10, log });
   const codec = new EventCodec();
-  codec.register(CML_WORKER_EVENT_TYPES);
+  codec.registerCategory(cmlWorkerContract);
   let begun;
   const begin = (read) => (options) => {
     begun ??= performance.now();

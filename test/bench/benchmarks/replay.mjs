@@ -7,7 +7,7 @@ import { EventCodec } from '../../../dist/platform/event-store/event-codec.js';
 import { SoloLeases } from '../../../dist/platform/leases/solo-leases.js';
 import { ProjectionEngine } from '../../../dist/platform/projections/projection-engine.js';
 import { EmbeddedReadModelStore } from '../../../dist/platform/read-models/embedded/embedded-read-model-store.js';
-import { CML_WORKER_EVENT_TYPES } from '../../../dist/workers/domain/worker-event-types.js';
+import { cmlWorkerContract } from '../../../dist/workers/contracts/cml-worker.contract.js';
 import { workersProjection } from '../../../dist/workers/projections/workers.projection.js';
 import { inTurns, perSecond, ratioRow, showPerSecond } from '../support/measure.mjs';
 import { clearScratch, scratchDirectory } from '../support/scratch.mjs';
@@ -56,7 +56,7 @@ function parseAll(texts) {
 async function replay(events, clock, directory) {
   const readModels = EmbeddedReadModelStore.open(join(directory, `read-models-${randomUUID()}.sqlite`));
   const codec = new EventCodec();
-  codec.register(CML_WORKER_EVENT_TYPES);
+  codec.registerCategory(cmlWorkerContract);
   const log = pino({ level: 'silent' });
   const engine = new ProjectionEngine({ events, readModels, codec, leases: new SoloLeases(), clock, log });
   engine.register(workersProjection);

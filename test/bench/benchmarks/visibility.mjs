@@ -9,7 +9,7 @@ import { SoloLeases } from '../../../dist/platform/leases/solo-leases.js';
 import { openMongo } from '../../../dist/platform/mongodb/open-mongo.js';
 import { ProjectionEngine } from '../../../dist/platform/projections/projection-engine.js';
 import { EmbeddedReadModelStore } from '../../../dist/platform/read-models/embedded/embedded-read-model-store.js';
-import { CML_WORKER_EVENT_TYPES } from '../../../dist/workers/domain/worker-event-types.js';
+import { cmlWorkerContract } from '../../../dist/workers/contracts/cml-worker.contract.js';
 import { workersProjection } from '../../../dist/workers/projections/workers.projection.js';
 import { leftOut, limitRow, milliseconds, showMilliseconds } from '../support/measure.mjs';
 import { clearScratch, scratchDirectory } from '../support/scratch.mjs';
@@ -62,7 +62,7 @@ async function lateness(name, seconds, openReadModels) {
   const events = EmbeddedEventStore.open(join(directory, 'events.sqlite'), { clock: new SystemClock() });
   const { readModels, leases } = await openReadModels(events, directory);
   const codec = new EventCodec();
-  codec.register(CML_WORKER_EVENT_TYPES);
+  codec.registerCategory(cmlWorkerContract);
   const engine = new ProjectionEngine({ events, readModels, codec, leases, clock: new SystemClock(), log });
   engine.register(workersProjection);
   await engine.start();

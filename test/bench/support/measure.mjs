@@ -158,4 +158,6 @@ export const showMicroseconds = (value) => `${(value * 1_000).toFixed(0)} µs`;
 /** @param {number} value */
 export const showMilliseconds = (value) => `${value.toFixed(value < 100 ? 1 : 0)} ms`;
 /** @param {number} value */
+export const showKilobytes = (value) => `${value.toFixed(1)} KB`;
+/** @param {number} value */
 export const showMegabytes = (value) => `${Math.round(value)} MB`;

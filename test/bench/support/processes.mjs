@@ -56,6 +56,31 @@ export async function startService(environment) {
   return { child, url, stop: () => end(child) };
 }
 
+/**
+ * A program of the benchmarks under the Node options of `npm start`, such as those that keep the heap small: so that what
+ * it measures is to be compared with what the service does. Its standard output is a number.
+ *
+ * @param {string} program URL of the module.
+ * @param {readonly (string | number)[]} given
+ */
+export async function measuredLikeService(program, given) {
+  const options = startArguments().filter((word) => word.startsWith('--'));
+  const child = spawn(process.execPath, [...options, fileURLToPath(program), ...given.map(String)], {
+    cwd: root,
+    env: { PATH: process.env.PATH },
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
+  running.add(child);
+  const ended = once(child, 'exit');
+  let said = '';
+  for await (const chunk of child.stdout) said += chunk;
+  const [code] = await ended;
+  running.delete(child);
+  const value = Number(said);
+  if (code !== 0 || !(value > 0)) throw new Error(`${program} ended with ${code} and said '${said}'.`);
+  return value;
+}
+
 /** Ends whatever is still running. */
 export async function stopAll() {
   await Promise.all([...running].map(end));

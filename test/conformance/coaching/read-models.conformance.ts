@@ -3,6 +3,8 @@ import { coachingMessagesProjection } from '../../../src/coaching/projections/co
 import type { MessageDocument } from '../../../src/coaching/projections/coaching-messages.projection.js';
 import { coachingSessionsProjection } from '../../../src/coaching/projections/coaching-sessions.projection.js';
 import type { SessionDocument } from '../../../src/coaching/projections/coaching-sessions.projection.js';
+import { allSessions } from '../../../src/coaching/queries/list-all-sessions.query.js';
+import { cursorOf } from '../../../src/coaching/queries/session-cursor.js';
 import type {
   Collection,
   DocumentQuery,
@@ -18,6 +20,8 @@ export interface ReadModelFixture {
 const asc = (field: string) => ({ field, direction: 'asc' as const });
 const desc = (field: string) => ({ field, direction: 'desc' as const });
 const due = { status: 'active', topic_id: 'topic-3' };
+
+const AFTER_A_SESSION = cursorOf({ session_id: 'sess_0003', created_at: 3 });
 
 /** What the coaching context asks of its sessions, and the fields of the index that has to serve it. */
 const SESSION_QUERIES: readonly (readonly [string, string, DocumentQuery])[] = [
@@ -58,6 +62,10 @@ const SESSION_QUERIES: readonly (readonly [string, string, DocumentQuery])[] = [
     'tenant_id__user_id__topic_id__session_number',
     { where: { tenant_id: 'tenant-3', user_id: 'user-3' }, orderBy: desc('created_at'), limit: 101 },
   ],
+  ['a page of all sessions', 'created_at', allSessions(undefined, 101, undefined)],
+  ['the next page of them', 'created_at', allSessions(undefined, 101, AFTER_A_SESSION)],
+  ['a page of all sessions in a status', 'status__created_at', allSessions('paused', 101, undefined)],
+  ['the next page of those', 'status__created_at', allSessions('paused', 101, AFTER_A_SESSION)],
   [
     'who is active in a topic',
     'tenant_id__topic_id__status',

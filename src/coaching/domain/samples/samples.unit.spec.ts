@@ -3,7 +3,8 @@ import { join } from 'node:path';
 import { describe, expect, it } from '@jest/globals';
 import { EventCodec } from '../../../platform/event-store/event-codec.js';
 import type { RecordedEvent } from '../../../platform/event-store/event-store.port.js';
-import { COACHING_SESSION_EVENT_TYPES, COACHING_TOPIC_EVENT_TYPES } from '../coaching-event-types.js';
+import { coachingSessionContract } from '../../contracts/coaching-session.contract.js';
+import { coachingTopicContract } from '../../contracts/coaching-topic.contract.js';
 import {
   abandonSession,
   autoPauseSession,
@@ -45,9 +46,10 @@ const samples: Sample[] = readdirSync(import.meta.dirname)
     return { file, recorded: { ...event, recordedAt: Date.parse(recorded_at) } };
   });
 
-const TYPES = { ...COACHING_SESSION_EVENT_TYPES, ...COACHING_TOPIC_EVENT_TYPES };
+const TYPES = { ...coachingSessionContract.types, ...coachingTopicContract.types };
 const codec = new EventCodec();
-codec.register(TYPES);
+codec.registerCategory(coachingSessionContract);
+codec.registerCategory(coachingTopicContract);
 
 const ofSessions = samples.filter(({ recorded }) => recorded.stream.startsWith('coachingSession-'));
 

@@ -19,7 +19,7 @@ import {
 import { observeStatus } from '../cml-worker.observation.js';
 import type { CMLWorkerEvent } from '../cml-worker.events.js';
 import { CMLWorker } from '../cml-worker.js';
-import { CML_WORKER_EVENT_TYPES } from '../worker-event-types.js';
+import { cmlWorkerContract } from '../../contracts/cml-worker.contract.js';
 import { specify } from '../../../../test/support/given-when-then.js';
 import {
   SETTINGS,
@@ -50,10 +50,10 @@ const samples: Sample[] = readdirSync(import.meta.dirname)
   });
 
 const codec = new EventCodec();
-codec.register(CML_WORKER_EVENT_TYPES);
+codec.registerCategory(cmlWorkerContract);
 
 describe('The samples of stored events', () => {
-  const versions = Object.entries(CML_WORKER_EVENT_TYPES).flatMap(([type, { version }]) =>
+  const versions = Object.entries(cmlWorkerContract.types).flatMap(([type, { version }]) =>
     Array.from({ length: version }, (_, n) => `${type}.v${n + 1}.json`),
   );
 
