@@ -1,5 +1,5 @@
 /** The architecture as rules: what may import what. `npm run lint` runs them; docs/architecture.md shows the picture. */
-const CONTEXTS = '^src/(workers|coaching|creation|agents)/';
+const CONTEXTS = '^src/(workers|coaching|subscriptions|creation|agents)/';
 module.exports = {
   forbidden: [
     { name: 'no-circular', severity: 'error', from: {}, to: { circular: true } },
@@ -23,6 +23,18 @@ module.exports = {
       to: { pathNot: '^src/([^/]+/domain|platform/time)/' },
     },
     {
+      name: 'contracts-are-made-of-the-domain-and-schemas',
+      severity: 'error',
+      from: { path: '^src/([^/]+)/contracts/', pathNot: '^src/platform/|\\.spec\\.ts$' },
+      to: { pathNot: '^src/($1/(contracts|domain)|platform/contracts)/|node_modules/typebox/' },
+    },
+    {
+      name: 'schemas-are-written-in-contracts',
+      severity: 'error',
+      from: { path: '^src/', pathNot: '^src/[^/]+/contracts/' },
+      to: { path: 'node_modules/typebox/' },
+    },
+    {
       name: 'time-imports-nothing-but-the-language',
       severity: 'error',
       from: { path: '^src/platform/time/', pathNot: '\\.spec\\.ts$' },
@@ -39,6 +51,19 @@ module.exports = {
       severity: 'error',
       from: { path: '^src/', pathNot: '^src/(simulated-lab|cli)/|\\.spec\\.ts$' },
       to: { path: '^src/simulated-lab/' },
+    },
+    {
+      // Over HTTP, and its own types of the answers; test/page holds those against the service's.
+      name: 'the-page-knows-the-service-by-its-answers',
+      severity: 'error',
+      from: { path: '^src/page/' },
+      to: { path: '^src/', pathNot: '^src/page/' },
+    },
+    {
+      name: 'the-service-does-not-know-the-page',
+      severity: 'error',
+      from: { path: '^src/', pathNot: '^src/page/' },
+      to: { path: '^src/page/' },
     },
     {
       name: 'sources-do-not-import-tests',

@@ -8,13 +8,16 @@ import type { Clock } from './platform/clock.js';
 import { PlatformSettings } from './platform/config/platform-settings.js';
 import { checkSettings, loadSettings, SettingsError } from './platform/config/settings.js';
 import { DormouseError, messageOf } from './platform/errors.js';
+import { FeedHub } from './platform/feed/feed-hub.js';
 import { fastifyAdapter, prepareHttp } from './platform/http/http-server.js';
 import { isLoopback } from './platform/http/loopback.js';
 import { serveOpenApi } from './platform/http/openapi-document.js';
+import { servePage } from './platform/http/page.js';
 import { JobScheduler } from './platform/jobs/job-scheduler.js';
 import { IdleMemory } from './platform/observability/idle-memory.js';
 import { createLogger, NestLog } from './platform/observability/logger.js';
 import { Metrics } from './platform/observability/metrics.js';
+import { BackgroundWork } from './platform/operations/background-work.js';
 import { Readiness } from './platform/operations/readiness.js';
 import type { Platform } from './platform/platform.js';
 import { closePlatform, openPlatform } from './platform/platform.js';
@@ -24,6 +27,9 @@ import { ProjectionEngine } from './platform/projections/projection-engine.js';
 
 /** What is in flight when the service is told to stop has so long to end by itself. */
 const FINISH_WITHIN_MS = 5_000;
+
+/** Meanwhile connections that have nothing more to do are closed so often. */
+const CLOSE_IDLE_EVERY_MS = 50;
 
 /** So long the start waits for the read models to be opened; what takes longer goes on behind the open door. */
 const OPEN_WITHIN_MS = 1_000;
@@ -37,7 +43,7 @@ export interface ServiceOptions {
   readonly log?: Logger;
   /** Default: the system's. */
   readonly clock?: Clock;
-  /** Start the jobs' intervals (default true); without, jobs run only when asked for. */
+  /** Start the jobs' intervals and what contexts do in the background (default true); without, jobs run only when asked for. */
   readonly schedule?: boolean;
 }
 
@@ -68,7 +74,10 @@ export class Service {
       // A store that is away must not keep the door shut: health has to be able to say so.
       await Promise.race([app.get(ProjectionEngine).start(), delay(OPEN_WITHIN_MS, undefined, { ref: false })]);
       void service.followCatchUp();
-      if (options.schedule ?? true) app.get(JobScheduler).start();
+      if (options.schedule ?? true) {
+        app.get(JobScheduler).start();
+        app.get(BackgroundWork).start();
+      }
       return service;
     } catch (error) {
       await closePlatform(platform);
@@ -112,7 +121,12 @@ export class Service {
   private async shutDown(): Promise<void> {
     this.ending.abort(new DormouseError('shutting_down', 503, 'The service is stopping.'));
     this.app.get(Readiness).drain();
-    const finished = Promise.all([this.app.get(JobScheduler).stop(), this.intakeEnded()]);
+    this.app.get(FeedHub).end();
+    const finished = Promise.all([
+      this.app.get(JobScheduler).stop(),
+      this.app.get(BackgroundWork).stop(),
+      this.intakeEnded(),
+    ]);
     await Promise.race([finished, delay(FINISH_WITHIN_MS, undefined, { ref: false })]);
     // Whatever is still waiting for EC2, CML or a slow client is cut off here; what it left undone is settled at the next
     // start.
@@ -129,7 +143,9 @@ export class Service {
     if (!server.listening) return;
     const ended = new Promise((resolve) => server.close(resolve));
     server.closeIdleConnections();
-    await ended;
+    // A connection whose request is answered only now (a long poll) would be kept for a next one.
+    const sweep = setInterval(() => server.closeIdleConnections(), CLOSE_IDLE_EVERY_MS);
+    await ended.finally(() => clearInterval(sweep));
   }
 
   /** Ready once the read models have reached what was stored at start. A store that is away is waited for. */
@@ -162,6 +178,7 @@ async function createApp(platform: Platform): Promise<NestFastifyApplication> {
   });
   prepareHttp(app, settings, app.get(Metrics), app.get(IdleMemory), log);
   serveOpenApi(app);
+  await servePage(app);
   await app.init();
   await app.getHttpAdapter().getInstance().ready();
   return app;

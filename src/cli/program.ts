@@ -5,6 +5,7 @@ import { addEventsCommands } from './subcommands/events.commands.js';
 import { addJobCommand } from './subcommands/job.command.js';
 import { addParkedCommands } from './subcommands/parked.commands.js';
 import { addProjectionsCommands } from './subcommands/projections.commands.js';
+import { addSubscriptionsCommands } from './subcommands/subscriptions.commands.js';
 import { addWorkersCommands } from './subcommands/workers.commands.js';
 import { processTerminal } from './terminal.js';
 
@@ -55,6 +56,7 @@ export function programOf(cli: Cli): Command {
   addProjectionsCommands(program, cli);
   addParkedCommands(program, cli);
   addEventsCommands(program, cli);
+  addSubscriptionsCommands(program, cli);
   return program;
 }
 

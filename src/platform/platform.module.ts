@@ -8,8 +8,16 @@ import { AggregateStore } from './commands/aggregate-store.js';
 import { SnapshotStore } from './commands/snapshot-store.js';
 import { PlatformSettings } from './config/platform-settings.js';
 import { EventCodec } from './event-store/event-codec.js';
+import { ContractsHttpController } from './contracts/contracts.http.controller.js';
 import { PublicEvents } from './contracts/public-events.js';
 import { EventStore } from './event-store/event-store.port.js';
+import { FeedHttpController } from './feed/feed.http.controller.js';
+import { FeedHub } from './feed/feed-hub.js';
+import { FeedMetrics } from './feed/feed-metrics.js';
+import { feedOptions } from './feed/feed-options.js';
+import { FeedPages } from './feed/feed-pages.js';
+import { FeedPositions } from './feed/feed-positions.js';
+import { FeedReader } from './feed/feed-reader.js';
 import { PositionTokens } from './event-store/position-tokens.js';
 import { Consistency, ConsistencyInterceptor } from './http/consistency.js';
 import { JobScheduler } from './jobs/job-scheduler.js';
@@ -17,7 +25,11 @@ import { Leases } from './leases/leases.port.js';
 import { IdleMemory } from './observability/idle-memory.js';
 import { LOGGER } from './observability/logger.js';
 import { Metrics } from './observability/metrics.js';
+import { AboutHttpController } from './operations/about.http.controller.js';
+import { About } from './operations/about.js';
+import { BackgroundWork } from './operations/background-work.js';
 import { HealthHttpController } from './operations/health.http.controller.js';
+import { HealthWarnings } from './operations/health-warnings.js';
 import { JobsHttpController } from './operations/jobs.http.controller.js';
 import { MetricsHttpController } from './operations/metrics.http.controller.js';
 import { ParkedHttpController } from './operations/parked.http.controller.js';
@@ -70,21 +82,37 @@ export class PlatformModule {
       { provide: IdleMemory, useFactory: () => new IdleMemory() },
       { provide: PositionTokens, useFactory: () => new PositionTokens(events) },
       PublicEvents,
+      FeedReader,
+      FeedPositions,
+      FeedPages,
+      FeedMetrics,
+      {
+        provide: FeedHub,
+        inject: [PublicEvents, FeedReader, FeedMetrics],
+        useFactory: (published: PublicEvents, reader: FeedReader, metrics: FeedMetrics) =>
+          new FeedHub({ events, published, reader, metrics, clock, log, options: feedOptions(settings) }),
+      },
       Metrics,
       Consistency,
       ConsistencyInterceptor,
+      HealthWarnings,
+      BackgroundWork,
       Readiness,
+      About,
     ];
     return {
       module: PlatformModule,
       imports: [CqrsModule.forRoot(), ScheduleModule.forRoot()],
       controllers: [
+        AboutHttpController,
         HealthHttpController,
         MetricsHttpController,
         JobsHttpController,
         ProjectionsHttpController,
         ParkedHttpController,
         StoredEventsHttpController,
+        ContractsHttpController,
+        FeedHttpController,
       ],
       providers: provided,
       exports: [...provided.map((provider) => ('provide' in provider ? provider.provide : provider)), CqrsModule],

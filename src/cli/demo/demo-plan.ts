@@ -23,6 +23,9 @@ export const DEMO_SETTINGS = {
   COACHING_ALLOW_SHORT_TIMEOUTS: 'true',
 } as const;
 
+/** What the page says above all else. */
+const NOTICE = 'Simulated lab: these workers, their telemetry and EC2 exist only in this program.';
+
 /** What the demo's topics file says. */
 export const DEMO_TOPIC = { topic_id: COACHED.topic, inactivity_timeout_minutes: 0.2 } as const;
 
@@ -95,6 +98,7 @@ export function serviceEnvironment(
     AWS_EC2_METADATA_DISABLED: 'true',
     CML_USERNAME: lab.username,
     CML_PASSWORD: lab.password,
+    SERVICE_NOTICE: NOTICE,
     COACHING_TOPICS_FILE: join(plan.dataDirectory, TOPICS_FILE),
     DATA_DIR: plan.dataDirectory,
     HOST: plan.host,

@@ -58,4 +58,16 @@ export class PlatformSettings {
     accepted: 'a URI such as urn:dormouse:eu is accepted',
   })
   EVENTS_SOURCE: string = 'urn:dormouse';
+
+  /** Event streams and long polls that are open at once, at most. */
+  @Whole({ least: 1, most: 100_000 })
+  FEED_MAX_CLIENTS: number = 5_000;
+
+  /** An event stream whose client takes nothing for so long is ended. */
+  @Decimal({ least: 1, most: 3_600, unit: 'seconds' })
+  FEED_SLOW_CLIENT_SECONDS: number = 30;
+
+  /** What everybody who looks at the service must know; `GET /about` tells it, and the page shows it above all else. */
+  @Text({ most: 200, pattern: /^[^\p{C}\p{Zl}\p{Zp}]+$/u, accepted: 'one line of at most 200 characters is accepted' })
+  SERVICE_NOTICE: string | null = null;
 }

@@ -49,6 +49,8 @@ export interface EventCategory {
   readonly kind: string;
   /** What such a stream is, for the documents. */
   readonly summary: string;
+  /** What the aggregate's id is called where it is a field, for the documents: `worker_id`. */
+  readonly idField?: string;
   readonly types: Readonly<Record<string, EventTypeDefinition>>;
 }
 
@@ -80,12 +82,15 @@ export class EventNotReadable extends DormouseError {
  */
 export class EventCodec {
   private readonly definitions = new Map<string, EventTypeDefinition>();
+  private readonly publishedNames = new Set<string>();
   private readonly registeredCategories = new Map<string, EventCategory>();
 
   /** Registers a category with all of its types. @throws as {@link register} */
   registerCategory(category: EventCategory): void {
-    if (this.registeredCategories.has(category.category)) {
-      throw new Error(`Event category '${category.category}' is registered twice.`);
+    for (const { category: name, kind } of this.registeredCategories.values()) {
+      if (name === category.category) throw new Error(`Event category '${name}' is registered twice.`);
+      if (kind === category.kind)
+        throw new Error(`Event categories '${name}' and '${category.category}' are both '${kind}'.`);
     }
     this.register(category.types);
     this.registeredCategories.set(category.category, category);
@@ -96,7 +101,7 @@ export class EventCodec {
     return [...this.registeredCategories.values()];
   }
 
-  /** @throws when a type is registered twice or an upcaster is missing (a defect, found at start) */
+  /** @throws when a type or published name is registered twice, or an upcaster is missing (a defect, found at start) */
   register(types: Readonly<Record<string, EventTypeDefinition>>): void {
     for (const [type, definition] of Object.entries(types)) {
       if (this.definitions.has(type)) throw new Error(`Event type '${type}' is registered twice.`);
@@ -106,7 +111,15 @@ export class EventCodec {
         }
       }
       this.definitions.set(type, definition);
+      this.takePublishedName(definition.published);
     }
+  }
+
+  private takePublishedName(published: PublishedEvent | undefined): void {
+    if (!published) return;
+    const { type } = published;
+    if (this.publishedNames.has(type)) throw new Error(`Published event type '${type}' is registered twice.`);
+    this.publishedNames.add(type);
   }
 
   /** Type names and present versions of everything that can be stored. */

@@ -87,6 +87,26 @@ describe('Types are registered once, at start', () => {
     expect(() => new EventCodec().register(gap)).toThrow(/no upcaster from version 2 to 3/);
   });
 
+  it('and a published name, a category and a kind of aggregates have one meaning each', () => {
+    const published = { type: 'dormouse.kettle.boiled.v1', schema: {}, map: () => ({}) };
+    const kettles = {
+      category: 'kettle',
+      kind: 'kettle',
+      summary: '',
+      types: { KettleBoiled: { version: 1, published } },
+    };
+    const codec = new EventCodec();
+    codec.registerCategory(kettles);
+    expect(codec.categories()).toEqual([kettles]);
+    expect(() => codec.registerCategory({ ...kettles, kind: 'pot', types: {} })).toThrow(
+      /'kettle' is registered twice/,
+    );
+    expect(() => codec.registerCategory({ ...kettles, category: 'pot', types: {} })).toThrow(/are both 'kettle'/);
+    expect(() => codec.register({ PotBoiled: { version: 1, published } })).toThrow(
+      "Published event type 'dormouse.kettle.boiled.v1' is registered twice.",
+    );
+  });
+
   it('and are told with their versions', () => {
     const codec = kettleCodec();
     expect([...codec.registered().keys()]).toEqual(['KettleBoiled', 'KettleFilled']);

@@ -16,8 +16,8 @@ import { SurplusInputGuard } from './surplus-input.guard.js';
 import { inputValidation } from './validation.js';
 
 const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i;
-/** Polled by machines; logged only when they fail. */
-const QUIET = /^\/(health|metrics)(\/|$)/;
+/** Polled by machines, or parts of the page; logged only when they fail. */
+const QUIET = /^\/(health|metrics|assets)(\/|$)/;
 
 /** The Fastify adapter that the application is created with. */
 export function fastifyAdapter(settings: PlatformSettings): FastifyAdapter {
@@ -65,6 +65,8 @@ export function prepareHttp(
   });
 
   fastify.addHook('onResponse', (request, reply, done) => {
+    // A stream says itself how it went, and it took as long as its client stayed.
+    if (isEventStream(reply)) return done();
     const { method } = request;
     const route = request.routeOptions.url ?? 'none';
     const status = reply.statusCode;
@@ -89,6 +91,10 @@ export function prepareHttp(
     { parseAs: 'string', bodyLimit: settings.HTTP_BODY_LIMIT },
     parseJson,
   );
+}
+
+function isEventStream({ raw }: FastifyReply): boolean {
+  return String(raw.getHeader('content-type') ?? '').startsWith('text/event-stream');
 }
 
 /** What is not HTTP as it should be never becomes a request; it gets its problem document all the same. */

@@ -183,13 +183,22 @@ describe('A problem document', () => {
 
 describe('A request from another site', () => {
   const local = '127.0.0.1';
+  const request = { method: 'GET', url: '/workers' };
+  /** What a browser sends when somebody follows a link in a wiki. */
+  const link = {
+    host: 'localhost:3000',
+    'sec-fetch-site': 'cross-site',
+    'sec-fetch-mode': 'navigate',
+    'sec-fetch-dest': 'document',
+  };
+
   it.each([
     ['that a browser says is one', { host: 'localhost:3000', 'sec-fetch-site': 'cross-site' }],
     ['with a foreign origin', { host: 'localhost:3000', origin: 'https://evil.example' }],
     ['with an origin that is none', { host: 'localhost:3000', origin: 'null' }],
     ['under a name that was bent to this machine', { host: 'evil.example:3000' }],
   ])('%s is refused', (_, headers) => {
-    expect(() => refuseCrossSite({ headers }, local)).toThrow(expect.objectContaining({ status: 403 }));
+    expect(() => refuseCrossSite({ ...request, headers }, local)).toThrow(expect.objectContaining({ status: 403 }));
   });
 
   it.each([
@@ -200,11 +209,33 @@ describe('A request from another site', () => {
     ],
     ['over IPv6', { host: '[::1]:3000' }],
   ])('is not one %s', (_, headers) => {
-    expect(() => refuseCrossSite({ headers }, local)).not.toThrow();
+    expect(() => refuseCrossSite({ ...request, headers }, local)).not.toThrow();
+  });
+
+  it.each(['/', '/?from=wiki', '/assets/', '/assets/index-4f.js', '/assets/index-4f.js?x'])(
+    'may be a link to %s, which is of the page',
+    (url) => {
+      expect(() => refuseCrossSite({ method: 'GET', url, headers: link }, local)).not.toThrow();
+    },
+  );
+
+  it.each([
+    ['to a query', { url: '/workers' }, {}],
+    ['to what only begins like the page', { url: '/assetsx' }, {}],
+    ['to the browsable interface', { url: '/docs' }, {}],
+    ['that is a form', { method: 'POST' }, {}],
+    ['in a frame', {}, { 'sec-fetch-dest': 'iframe' }],
+    ['in an image', {}, { 'sec-fetch-mode': 'no-cors', 'sec-fetch-dest': 'image' }],
+    ['that a script asks for', {}, { 'sec-fetch-mode': 'cors', 'sec-fetch-dest': 'empty' }],
+    ['with the origin of the other site', {}, { origin: 'https://evil.example' }],
+    ['under a name that was bent to this machine', {}, { host: 'evil.example:3000' }],
+  ])('is refused also as a link %s', (_, changed, headers) => {
+    const sent = { method: 'GET', url: '/', ...changed, headers: { ...link, ...headers } };
+    expect(() => refuseCrossSite(sent, local)).toThrow(expect.objectContaining({ code: 'cross_site_request' }));
   });
 
   it('may use any name when the service listens beyond this machine', () => {
-    expect(() => refuseCrossSite({ headers: { host: 'dormouse.example' } }, '0.0.0.0')).not.toThrow();
+    expect(() => refuseCrossSite({ ...request, headers: { host: 'dormouse.example' } }, '0.0.0.0')).not.toThrow();
   });
 });
 

@@ -1,6 +1,7 @@
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 import type { OpenAPIObject } from '@nestjs/swagger';
 import { DocumentBuilder, SwaggerModule } from '@nestjs/swagger';
+import { VERSION } from '../version.js';
 
 /** `/openapi.json` and a page to browse it at `/docs`. The document is made when it is first asked for. */
 export function serveOpenApi(app: NestFastifyApplication): void {
@@ -15,7 +16,7 @@ export function openApiDocument(app: NestFastifyApplication): OpenAPIObject {
   const config = new DocumentBuilder()
     .setTitle('Dormouse')
     .setDescription('Puts idle things to sleep, and keeps every step.')
-    .setVersion('0.1.0')
+    .setVersion(VERSION)
     .setLicense('Apache-2.0', 'https://www.apache.org/licenses/LICENSE-2.0')
     .build();
   return SwaggerModule.createDocument(app, config, {

@@ -9,6 +9,7 @@ import { ProjectionEngine } from '../projections/projection-engine.js';
 import type { ProjectionStatus } from '../projections/projection-engine.js';
 import { ReadModelStore } from '../read-models/read-model-store.port.js';
 import { diskTrouble } from './disk-trouble.js';
+import { HealthWarnings } from './health-warnings.js';
 
 export interface StoreHealth {
   readonly kind: string;
@@ -45,6 +46,7 @@ export class Readiness {
     private readonly jobs: JobScheduler,
     private readonly leases: Leases,
     private readonly settings: PlatformSettings,
+    private readonly contexts: HealthWarnings,
   ) {}
 
   /** From now on not ready: the process is about to end. */
@@ -66,6 +68,7 @@ export class Readiness {
     const reachable = event_store.reachable && read_models.reachable;
     const projections = reachable ? await this.projections.status() : [];
     const jobs = reachable ? await this.jobs.status() : [];
+    const told = reachable ? await this.contexts.all() : [];
     const reasons: string[] = [];
     if (this.stopping) reasons.push('The service is stopping.');
     if (!event_store.reachable) reasons.push(`The event store cannot be reached: ${event_store.error}`);
@@ -75,7 +78,7 @@ export class Readiness {
     return {
       status: reasons.length === 0 ? 'ready' : 'not_ready',
       reasons,
-      warnings: [...projections.flatMap(projectionWarnings), ...jobs.flatMap(jobWarnings)],
+      warnings: [...projections.flatMap(projectionWarnings), ...jobs.flatMap(jobWarnings), ...told],
       instance: this.leases.instance ?? null,
       holds: this.holds(projections, jobs),
       event_store,

@@ -11,6 +11,7 @@ import { PlatformSettings } from '../config/platform-settings.js';
 import type { Leases } from '../leases/leases.port.js';
 import { SoloLeases } from '../leases/solo-leases.js';
 import type { ProjectionEngine } from '../projections/projection-engine.js';
+import { HealthWarnings } from './health-warnings.js';
 import { Readiness } from './readiness.js';
 
 describe('Readiness', () => {
@@ -39,7 +40,7 @@ describe('Readiness', () => {
     jobs.start();
     schedulers.push(jobs);
     const settings = Object.assign(new PlatformSettings(), { DATA_DIR: dataDirectory });
-    const readiness = new Readiness(events, readModels, engine, jobs, leases, settings);
+    const readiness = new Readiness(events, readModels, engine, jobs, leases, settings, new HealthWarnings());
     await engine.caughtUp();
     readiness.opened();
     return { readiness, engine };

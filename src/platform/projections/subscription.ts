@@ -1,10 +1,24 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { SubscriptionDropped } from '../event-store/event-store.errors.js';
-import type { EventBatch, Position } from '../event-store/event-store.port.js';
+import type { EventBatch, EventFilter, EventStore, Position } from '../event-store/event-store.port.js';
 import { pause, rejectOnAbort } from './pause.js';
-import type { ProjectionContext } from './projection-options.js';
 import type { ProjectionSession } from './projection-session.js';
 import { filterOf } from './projection.js';
+
+/** Somebody who takes the events as they come, and how. */
+export interface Follower {
+  readonly events: EventStore;
+  readonly filter: EventFilter;
+  readonly batchSize: number;
+  /** A subscription that has been silent for so long is looked after, milliseconds. */
+  readonly stallAfterMs: number;
+  /** How far it has come. */
+  position(): Position | null;
+  /** The next batch; the one after it waits. */
+  apply(batch: EventBatch): Promise<void> | void;
+  /** During a silence: nothing for it has happened up to the position of this batch, which is empty. */
+  passOver(batch: EventBatch): Promise<void> | void;
+}
 
 /**
  * Follows the events live and applies them, from where the session's documents are, until something ends it. Every way
@@ -14,42 +28,66 @@ import { filterOf } from './projection.js';
  * @throws {SubscriptionDropped} or what the stores threw, or the reason of the session's signal
  */
 export async function followEvents(session: ProjectionSession, onBatch: (batch: EventBatch) => void): Promise<never> {
-  const own = new AbortController();
-  const signal = AbortSignal.any([session.signal, own.signal]);
-  const subscription = new Subscription(session, signal, onBatch);
+  const { events, options } = session.context;
+  const { batchSize, stallAfterMs } = options;
+  const follower: Follower = {
+    events,
+    filter: filterOf(session.projection),
+    batchSize,
+    stallAfterMs,
+    position: () => session.active.readTo,
+    apply: async (batch) => {
+      await session.applyLive(batch);
+      onBatch(batch);
+    },
+    passOver: async (batch) => {
+      await session.applyLive(batch);
+      await session.flush();
+    },
+  };
   try {
-    return await Promise.race([subscription.consume(), subscription.watch(), rejectOnAbort(signal)]);
+    return await follow(follower, session.signal);
   } finally {
-    own.abort(new SubscriptionDropped('it is not followed any more.'));
     await session.settled();
   }
 }
 
+/**
+ * One subscription, from where the follower is, until something ends it. Every way that it can end is an error here,
+ * silence included.
+ *
+ * @throws {SubscriptionDropped} or what the store or the follower threw, or the reason of the signal
+ */
+export async function follow(follower: Follower, until: AbortSignal): Promise<never> {
+  const own = new AbortController();
+  const signal = AbortSignal.any([until, own.signal]);
+  const subscription = new Subscription(follower, signal);
+  try {
+    return await Promise.race([subscription.consume(), subscription.watch(), rejectOnAbort(signal)]);
+  } finally {
+    own.abort(new SubscriptionDropped('it is not followed any more.'));
+  }
+}
+
 class Subscription {
-  private readonly context: ProjectionContext;
   /** Batches received so far. */
   private received = 0;
   private applying = false;
 
   constructor(
-    private readonly session: ProjectionSession,
+    private readonly follower: Follower,
     private readonly signal: AbortSignal,
-    private readonly onBatch: (batch: EventBatch) => void,
-  ) {
-    this.context = session.context;
-  }
+  ) {}
 
   async consume(): Promise<never> {
-    const { events, options } = this.context;
-    const filter = filterOf(this.session.projection);
-    const after = this.session.active.readTo;
-    for await (const batch of events.subscribe({ after, filter, signal: this.signal, batchSize: options.batchSize })) {
+    const { events, filter, batchSize } = this.follower;
+    const after = this.follower.position();
+    for await (const batch of events.subscribe({ after, filter, signal: this.signal, batchSize })) {
       this.signal.throwIfAborted();
       this.received++;
       this.applying = true;
-      await this.session.applyLive(batch);
+      await this.follower.apply(batch);
       this.applying = false;
-      this.onBatch(batch);
       await nextTurn();
     }
     this.signal.throwIfAborted();
@@ -58,13 +96,13 @@ class Subscription {
 
   /**
    * Looks after a subscription that has been silent. An event that it still has not handed over one look later means
-   * that it has stalled; when there is none, the view is as far as was looked.
+   * that it has stalled; when there is none, the follower is as far as was looked.
    */
   async watch(): Promise<never> {
     let seen = -1;
     let overdue: Position | undefined;
     for (;;) {
-      await pause(this.context.options.stallAfterMs, this.signal);
+      await pause(this.follower.stallAfterMs, this.signal);
       this.signal.throwIfAborted();
       const silent = this.received === seen && !this.applying;
       seen = this.received;
@@ -77,16 +115,14 @@ class Subscription {
     }
   }
 
-  /** Position of the first event that has not been received; without one, the view moves on to where that is known. */
+  /** Position of the first event that has not been received; without one, the follower moves on to where that is known. */
   private async look(): Promise<Position | undefined> {
-    const { received, session } = this;
-    const filter = filterOf(session.projection);
-    const page = await this.context.events.readAll({ after: session.active.readTo, limit: 1, filter });
+    const { received, follower } = this;
+    const page = await follower.events.readAll({ after: follower.position(), limit: 1, filter: follower.filter });
     if (this.received !== received) return undefined;
     const [first] = page.events;
     if (first) return first.position;
-    await session.applyLive({ ...page, events: [] });
-    await session.flush();
+    await follower.passOver({ ...page, events: [] });
     return undefined;
   }
 }
