@@ -130,7 +130,11 @@ export const cmlWorkerContract = eventCategory<CMLWorkerEvent>()({
         }),
         decision,
       },
-      published: { type: 'dormouse.cml_worker.activity_updated.v1', without: ['telemetry_memory'] },
+      published: {
+        type: 'dormouse.cml_worker.activity_updated.v1',
+        without: ['telemetry_memory', 'recent_activity_events'],
+        note: 'What the users did in CML is not published.',
+      },
     },
     WorkerPauseRequested: {
       version: 1,
