@@ -5,6 +5,8 @@ import { CoachingSettings } from './coaching/coaching-settings.js';
 import { PlatformSettings } from './platform/config/platform-settings.js';
 import type { Platform } from './platform/platform.js';
 import { PlatformModule } from './platform/platform.module.js';
+import { SubscriptionsModule } from './subscriptions/subscriptions.module.js';
+import { SubscriptionsSettings } from './subscriptions/subscriptions-settings.js';
 import { WorkersModule } from './workers/workers.module.js';
 import { WorkersSettings } from './workers/workers-settings.js';
 
@@ -12,12 +14,12 @@ import { WorkersSettings } from './workers/workers-settings.js';
 @Module({})
 export class AppModule {
   /** Everything that the environment may set. */
-  static readonly settings = [PlatformSettings, WorkersSettings, CoachingSettings] as const;
+  static readonly settings = [PlatformSettings, WorkersSettings, CoachingSettings, SubscriptionsSettings] as const;
 
   static on(platform: Platform): DynamicModule {
     return {
       module: AppModule,
-      imports: [PlatformModule.on(platform), WorkersModule, CoachingModule],
+      imports: [PlatformModule.on(platform), WorkersModule, CoachingModule, SubscriptionsModule],
     };
   }
 }

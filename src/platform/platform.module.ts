@@ -83,7 +83,11 @@ export class PlatformModule {
       { provide: PositionTokens, useFactory: () => new PositionTokens(events) },
       PublicEvents,
       FeedReader,
-      FeedPositions,
+      {
+        provide: FeedPositions,
+        inject: [PositionTokens],
+        useFactory: (tokens: PositionTokens) => new FeedPositions(events, tokens, feedOptions(settings)),
+      },
       FeedPages,
       FeedMetrics,
       {

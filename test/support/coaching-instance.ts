@@ -21,10 +21,8 @@ import { StartSessionCommand, StartSessionHandler } from '../../src/coaching/com
 import type { StartSessionResult } from '../../src/coaching/commands/start-session.command.js';
 import { CoachingMetrics } from '../../src/coaching/coaching-metrics.js';
 import { CoachingSettings } from '../../src/coaching/coaching-settings.js';
-import {
-  COACHING_SESSION_EVENT_TYPES,
-  COACHING_TOPIC_EVENT_TYPES,
-} from '../../src/coaching/domain/coaching-event-types.js';
+import { coachingSessionContract } from '../../src/coaching/contracts/coaching-session.contract.js';
+import { coachingTopicContract } from '../../src/coaching/contracts/coaching-topic.contract.js';
 import type { CoachingSessionEvent } from '../../src/coaching/domain/coaching-session.events.js';
 import { CoachingSession } from '../../src/coaching/domain/coaching-session.js';
 import type { CoachingSessionState } from '../../src/coaching/domain/coaching-session.js';
@@ -44,8 +42,8 @@ const log = pino({ level: 'silent' });
 const metrics = new CoachingMetrics(new Metrics());
 
 export const coachingCodec = new EventCodec();
-coachingCodec.register(COACHING_SESSION_EVENT_TYPES);
-coachingCodec.register(COACHING_TOPIC_EVENT_TYPES);
+coachingCodec.registerCategory(coachingSessionContract);
+coachingCodec.registerCategory(coachingTopicContract);
 
 /** The coaching commands of one instance of the service: state cached on its own, the event store shared with others. */
 export class CoachingInstance {

@@ -7,7 +7,7 @@ import type { Answer, RequestOptions } from './service-harness.js';
 /** One person of a tenant, as the coaching routes see them: with the headers that say who calls. */
 export class Person {
   constructor(
-    private readonly lab: CoachingLab,
+    private readonly lab: Pick<CoachingLab, 'service'>,
     readonly userId: string,
     readonly tenantId = 'acme',
   ) {}

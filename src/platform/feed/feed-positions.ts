@@ -1,15 +1,13 @@
-import { Injectable } from '@nestjs/common';
 import { InvalidInput } from '../errors.js';
-import { EventStore } from '../event-store/event-store.port.js';
-import { PositionTokens } from '../event-store/position-tokens.js';
+import type { EventStore } from '../event-store/event-store.port.js';
+import type { PositionTokens } from '../event-store/position-tokens.js';
 import { pause } from '../projections/pause.js';
-import { DEFAULT_FEED_OPTIONS } from './feed-options.js';
+import type { FeedOptions } from './feed-options.js';
 import { PositionBeyondTheEnd, PositionOfAnotherHistory } from './feed.errors.js';
 import { BEGINNING, FROM_BEGINNING, FROM_NOW, reachedOf } from './reached.js';
 import type { Reached } from './reached.js';
 
 /** From what clients say that they have seen to a position in the event store. */
-@Injectable()
 export class FeedPositions {
   /** The history reaches at least so far. */
   private known: Reached = BEGINNING;
@@ -17,6 +15,7 @@ export class FeedPositions {
   constructor(
     private readonly events: EventStore,
     private readonly tokens: PositionTokens,
+    private readonly options: Pick<FeedOptions, 'aheadMs' | 'aheadEveryMs'>,
   ) {}
 
   /** Where the history ends now. @throws {EventStoreUnavailable} */
@@ -49,7 +48,7 @@ export class FeedPositions {
   /** What another instance has just seen may be new to this one's view of the store: so it is looked for again. */
   private async reaches(position: Reached): Promise<boolean> {
     if (position <= this.known) return true;
-    const { aheadMs, aheadEveryMs } = DEFAULT_FEED_OPTIONS;
+    const { aheadMs, aheadEveryMs } = this.options;
     const until = performance.now() + aheadMs;
     while ((await this.head()) < position) {
       if (performance.now() >= until) return false;

@@ -93,6 +93,8 @@ function beginStream(reply: FastifyReply): FastifyReply['raw'] {
   // Ends with the connection, and so needs no framing of each write; it is the last answer of this connection anyway.
   raw.setHeader('connection', 'close');
   raw.removeHeader('transfer-encoding');
+  // What is written while a connection is being lost fails; its end is told by `close`.
+  raw.on('error', () => raw.destroy());
   raw.writeHead(200);
   raw.flushHeaders();
   return raw;

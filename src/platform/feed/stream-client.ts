@@ -1,12 +1,20 @@
-import type { Writable } from 'node:stream';
 import type { EventSelection } from '../contracts/public-events.js';
 import type { Position, RecordedEvent } from '../event-store/event-store.port.js';
 import type { EventNotReadable } from '../event-store/event-codec.js';
 import type { RingEntry } from './frame-ring.js';
 import type { Reached } from './reached.js';
 
-/** Where the bytes go: the response of a request. */
-export type Sink = Pick<Writable, 'write' | 'end' | 'destroy' | 'writableLength' | 'writableNeedDrain' | 'once'>;
+/** Where the bytes go: what the feed needs of the response of a request. */
+export interface Sink {
+  /** Bytes written that the operating system has not taken. */
+  readonly writableLength: number;
+  /** There will be a `drain` when it has. */
+  readonly writableNeedDrain: boolean;
+  write(chunk: string | Uint8Array): unknown;
+  end(chunk?: string): unknown;
+  destroy(): unknown;
+  once(event: 'drain' | 'close', listener: () => void): unknown;
+}
 
 /** What somebody wants, prepared to be asked of many events. Those who want the same share one. */
 export interface PreparedSelection {
