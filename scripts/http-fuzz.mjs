@@ -2,8 +2,9 @@
 /**
  * Fuzzes the HTTP interface: starts the simulated lab and the ordinary service against it, registers the lab's workers,
  * and lets schemathesis loose on /openapi.json; then once more with ids of workers and sessions that exist, as the person
- * whose sessions they are. Every answer must have a documented status and shape; the service's own log must tell of no 5xx
- * but the documented 502 for what EC2 or CML refused; and the service must be ready afterwards.
+ * whose sessions they are. Streams, which have no end that schemathesis could wait for, are asked for by this program: by
+ * words of its own in every parameter. Every answer must have a documented status and shape; the service's own log must tell
+ * of no 5xx but the documented 502 for what EC2 or CML refused; and the service must be ready afterwards.
  *
  *   node scripts/http-fuzz.mjs [path of schemathesis] [examples per operation]
  */
@@ -16,6 +17,8 @@ import { fileURLToPath } from 'node:url';
 
 const CHECKS = 'status_code_conformance,content_type_conformance,response_schema_conformance';
 const PERSON = { 'X-Tenant-Id': 'fuzz', 'X-User-Id': 'ada' };
+/** A page of the feed may be told to wait for a minute, longer than schemathesis does. */
+const QUICK = { 'query.wait': [0, 1] };
 const AS_PERSON = Object.entries(PERSON).flatMap(([name, value]) => ['-H', `${name}: ${value}`]);
 const root = join(dirname(fileURLToPath(import.meta.url)), '..');
 const [schemathesis = 'schemathesis', examples = '50'] = process.argv.slice(2);
@@ -45,9 +48,54 @@ async function until(what, attempt) {
 /** One run of schemathesis. @returns its exit code */
 async function fuzz(url, ...more) {
   const limits = ['--max-examples', examples, '--request-timeout', '30', '--workers', '1', '--continue-on-failure'];
-  const given = ['run', `${url}/openapi.json`, '--checks', CHECKS, ...limits, ...more];
+  // An event stream never ends; its own tests send it what is not acceptable.
+  const given = ['run', `${url}/openapi.json`, '--checks', CHECKS, ...limits, '--exclude-path', '/events/stream', ...more];
   const child = spawn(schemathesis, given, { cwd: dir, stdio: 'inherit' });
   return await new Promise((resolve) => child.on('close', resolve));
+}
+
+/** Begins streams with what nobody should send, and some that are as they should be. @returns what was answered wrongly */
+async function fuzzStreams(url) {
+  const { paths } = await (await fetch(`${url}/openapi.json`)).json();
+  const documented = Object.keys(paths['/events/stream'].get.responses);
+  const { events } = await (await fetch(`${url}/events?limit=1`)).json();
+  const { type, subject, position } = events[0];
+  const words = [
+    '',
+    ' ',
+    '0',
+    '-1',
+    '1e3',
+    '\u0000',
+    '🐭',
+    '../..',
+    '%',
+    "' OR 1=1",
+    'a'.repeat(3_000),
+    '{}',
+    '[]',
+    'null',
+    'now',
+  ];
+  const known = [type, subject, position, 'cml_worker', 'beginning', subject.split('/')[1]];
+  const wrong = [];
+  for (const name of ['type', 'subject', 'aggregate_kind', 'aggregate_id', 'after', 'Last-Event-ID', 'unheard_of']) {
+    for (const value of [...words, ...known]) {
+      const stop = new AbortController();
+      const isHeader = name === 'Last-Event-ID';
+      if (isHeader && !/^[\x20-\x7e]*$/.test(value)) continue;
+      const target = isHeader
+        ? `${url}/events/stream`
+        : `${url}/events/stream?${new URLSearchParams({ [name]: value })}`;
+      const answer = await fetch(target, { signal: stop.signal, headers: isHeader ? { [name]: value } : {} });
+      const media = answer.headers.get('content-type') ?? '';
+      const isRight = media.startsWith(answer.ok ? 'text/event-stream' : 'application/problem+json');
+      if (!isRight || !documented.includes(String(answer.status)))
+        wrong.push({ name, value, status: answer.status, media });
+      stop.abort();
+    }
+  }
+  return wrong;
 }
 
 /** Made-up ids meet nothing: from now on schemathesis takes those of a worker and of the person's sessions. */
@@ -62,12 +110,20 @@ async function nameWhatExists(url, region) {
     });
     sessions.push((await started.json()).session_id);
   }
+  const subscribed = await fetch(`${url}/subscriptions`, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json' },
+    body: JSON.stringify({ url: 'https://receiver.invalid/hook' }),
+  });
   const ids = {
+    'path.subscription_id': (await subscribed.json()).subscription_id,
     'path.aws_region': region,
     'path.worker_id': workers.map(({ worker_id }) => worker_id),
     'path.session_id': sessions,
   };
-  const lines = Object.entries(ids).map(([name, value]) => `${JSON.stringify(name)} = ${JSON.stringify(value)}`);
+  const lines = Object.entries({ ...ids, 'query.wait': [0, 0.01] }).map(
+    ([name, value]) => `${JSON.stringify(name)} = ${JSON.stringify(value)}`,
+  );
   writeFileSync(join(dir, 'schemathesis.toml'), ['[parameters]', ...lines, ''].join('\n'));
 }
 
@@ -100,9 +156,15 @@ async function main() {
       body: JSON.stringify({ aws_instance_id, cml_endpoint }),
     });
   }
-  const codes = [await fuzz(url)];
+  // Long polls would only make it long.
+  writeFileSync(join(dir, 'schemathesis.toml'), '[parameters]\n"query.wait" = [0, 0.01]\n');
+  const codes = [await fuzz(url, '--exclude-path', '/events/stream')];
+  const wrong = await fuzzStreams(url);
+  for (const line of wrong.slice(0, 20)) console.log(JSON.stringify(line));
+  console.log(`Streams: ${wrong.length} answers that are not documented.`);
+  codes.push(wrong.length);
   await nameWhatExists(url, announced.region);
-  codes.push(await fuzz(url, '--include-path-regex', '^/(coaching|region)', ...AS_PERSON));
+  codes.push(await fuzz(url, '--include-path-regex', '^/(coaching|region|subscriptions)', ...AS_PERSON));
   const ready = await fetch(`${url}/health/ready`);
   if (service.exitCode !== null || ready.status !== 200) throw new Error('the service did not survive');
   const events = await (await fetch(`${url}/admin/events?limit=1&direction=backwards`)).json();
