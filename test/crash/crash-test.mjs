@@ -4,10 +4,13 @@
  * What it is made of: crash-run.ts (the run), steps.ts (where it kills), invariants.ts (what must hold).
  *
  * `npm run crash-test -- --cluster [--kills N] [--seed S]`: the same with three instances on shared stores (cluster/).
+ *
+ * `npm run crash-test -- --downstream [--kills N] [--seed S]`: kills those who follow the events, and the service (downstream/).
  */
 import '../support/typescript-hooks.mjs';
 
 const args = process.argv.slice(2);
-const isCluster = args.includes('--cluster');
-const { main } = await import(isCluster ? './cluster/cluster-run.ts' : './crash-run.ts');
-process.exit(await main(args.filter((argument) => argument !== '--cluster')));
+const programs = { '--cluster': './cluster/cluster-run.ts', '--downstream': './downstream/downstream-run.ts' };
+const chosen = Object.keys(programs).find((option) => args.includes(option));
+const { main } = await import(chosen ? programs[chosen] : './crash-run.ts');
+process.exit(await main(args.filter((argument) => argument !== chosen)));

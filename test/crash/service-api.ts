@@ -8,6 +8,8 @@ export interface Call {
   readonly key?: string;
   /** `X-User-Id`. */
   readonly caller?: string;
+  /** `X-Tenant-Id`. */
+  readonly tenant?: string;
   /** `Consistency-Token` to read at. */
   readonly token?: string | null;
 }
@@ -44,11 +46,12 @@ export class ServiceApi {
   ) {}
 
   /** @throws {Unanswered} */
-  async call({ method, path, body, key, caller, token }: Call): Promise<Answer> {
+  async call({ method, path, body, key, caller, tenant, token }: Call): Promise<Answer> {
     const headers: Record<string, string> = {};
     if (body) headers['content-type'] = 'application/json';
     if (key !== undefined) headers['idempotency-key'] = key;
     if (caller !== undefined) headers['x-user-id'] = caller;
+    if (tenant !== undefined) headers['x-tenant-id'] = tenant;
     if (token) headers['consistency-token'] = token;
     const options = { method, headers, signal: AbortSignal.timeout(this.withinMs) };
     try {

@@ -4,6 +4,7 @@ import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeAll, describe, expect, it } from '@jest/globals';
+import { storedContracts } from '../support/stored-contracts.js';
 import { buildProgram, childrenOf, dormouse, isAlive, Running, until } from './compiled-program.js';
 
 const STARTED_WITHIN_MS = 60_000;
@@ -93,8 +94,28 @@ describe('The demo', () => {
     expect(existsSync(demo.data)).toBe(false);
   }, 200_000);
 
+  it('names the page, which is there and says that the lab is simulated', async () => {
+    const demo = await RunningDemo.start({ PORT: '0' });
+    const [, url = ''] = /Open (\S+)\/ in a browser/.exec(demo.program.stdout) ?? [];
+    expect(demo.program.stdout.indexOf('in a browser')).toBeLessThan(demo.program.stdout.indexOf('curl'));
+    const page = await fetch(`${url}/`);
+    expect(page.status).toBe(200);
+    expect(page.headers.get('content-type')).toContain('text/html');
+
+    const [, script = ''] = /<script[^>]* src="\.(\/assets\/[^"]+\.js)"/.exec(await page.text()) ?? [];
+    const answer = await fetch(url + script, { headers: { 'accept-encoding': 'gzip, br' } });
+    expect(answer.status).toBe(200);
+    expect(answer.headers.get('content-encoding')).toBe('br');
+    expect(answer.headers.get('cache-control')).toContain('immutable');
+
+    const about = await json<Record<string, unknown>>(`${url}/about`);
+    expect(about['notice']).toMatch(/^Simulated lab: .*exist only in this program\.$/);
+    expect((await demo.program.end('SIGTERM')).code).toBe(0);
+  }, 100_000);
+
   it('pauses a coaching session that was forgotten, and resumes it by a message', async () => {
-    const demo = await RunningDemo.start({ PORT: '0' }, ['--seconds', '90']);
+    dataDirectory = await mkdtemp(join(tmpdir(), 'dormouse-e2e-'));
+    const demo = await RunningDemo.start({ PORT: '0', DATA_DIR: dataDirectory }, ['--seconds', '90']);
     await demo.program.printed(
       /ada +>>> PAUSED by system: inactivity\n +quiet for \d.*the timeout is 12 s/,
       PAUSED_WITHIN_MS,
@@ -109,6 +130,14 @@ describe('The demo', () => {
       expect.stringContaining('When'),
       expect.stringContaining('I am back'),
     ]);
+
+    await demo.program.end('SIGINT');
+    await demo.gone();
+    const { counts, violations } = await storedContracts(dataDirectory);
+    expect(violations).toEqual([]);
+    expect(Object.keys(counts)).toEqual(
+      expect.arrayContaining(['WorkerActivityUpdated', 'SessionAutoPaused', 'SessionResumed', 'TopicClaimed']),
+    );
   }, 200_000);
 
   it('takes its service and its lab along when it is killed, and keeps a data directory that was named', async () => {

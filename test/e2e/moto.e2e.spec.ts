@@ -7,6 +7,7 @@ import { CmlServer } from '../../src/simulated-lab/cml-server.js';
 import type { Exchange } from '../crash/recording-proxy.js';
 import { RecordingProxy } from '../crash/recording-proxy.js';
 import { eventually } from '../support/eventually.js';
+import { storedContracts } from '../support/stored-contracts.js';
 import { buildProgram, ROOT, Running } from './compiled-program.js';
 
 const { MOTO_URL } = process.env;
@@ -59,6 +60,7 @@ describeWithMoto('the service as npm start runs it, against moto (set MOTO_URL)'
 
   afterAll(async () => {
     expect((await service.end('SIGTERM')).code).toBe(0);
+    expect(await storedContracts(dataDirectory)).toMatchObject({ counts: { WorkerPaused: 1 }, violations: [] });
     await Promise.all([proxy.stop(), cml.stop()]);
     await rm(dataDirectory, { recursive: true, force: true });
   });

@@ -27,6 +27,17 @@ describe('Reads', () => {
     expect(await db.revisions(stream, { fromRevision: END, direction: BACKWARDS, maxCount: 2 })).toEqual([3, 2]);
   });
 
+  it('an event of a stream tells its place in $all, one that a link led to that of the link', async () => {
+    const category = `mug${randomUUID().replaceAll('-', '')}`;
+    const { position } = await db.append(newStream(category), newEvent());
+
+    const [led] = await db.read(`$ce-${category}`, { resolveLinkTos: true });
+    const [plain] = await db.read(String(led?.event?.streamId));
+
+    expect(plain?.commitPosition).toBe(position?.commit);
+    expect(led?.commitPosition).toBe(led?.link?.position?.commit);
+  });
+
   it('from a position on $all: inclusive', async () => {
     const stream = newStream();
     await db.append(stream, newEvent());

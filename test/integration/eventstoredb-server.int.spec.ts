@@ -1,5 +1,12 @@
 import { beforeAll, describe, expect, it } from '@jest/globals';
 import { jsonEvent, NO_STREAM, STREAM_EXISTS } from '@eventstore/db-client';
+import emptyPb from 'google-protobuf/google/protobuf/empty_pb.js';
+import shared from '@eventstore/db-client/generated/shared_pb.js';
+import streamsGrpc from '@eventstore/db-client/generated/streams_grpc_pb.js';
+import streamsPb from '@eventstore/db-client/generated/streams_pb.js';
+import type { BatchAppendResp } from '@eventstore/db-client/generated/streams_pb.js';
+import { credentials } from '@grpc/grpc-js';
+import { once } from 'node:events';
 import { randomUUID } from 'node:crypto';
 import {
   newEvent,
@@ -221,3 +228,36 @@ describe('Appends of a client with credentials, which make the call Append inste
     });
   });
 });
+
+describe('Batch append', () => {
+  it('a client that sends one append and ends its side at once, as that of Python does: answered, then the call ends', async () => {
+    const stream = newStream();
+    const client = new streamsGrpc.StreamsClient(`127.0.0.1:${db.server.port}`, credentials.createInsecure());
+    const call = client.batchAppend();
+    const answers: BatchAppendResp[] = [];
+    call.on('data', (answer: BatchAppendResp) => answers.push(answer));
+
+    call.write(appendOf(stream));
+    call.end();
+    await once(call, 'end');
+
+    expect(answers.map((answer) => answer.getSuccess()?.getCurrentRevision())).toEqual(['0']);
+    expect(await db.revisions(stream)).toEqual([0]);
+    client.close();
+  });
+});
+
+/** An append of one event, whole. */
+function appendOf(stream: string) {
+  const uuid = () => new shared.UUID().setString(randomUUID());
+  const options = new streamsPb.BatchAppendReq.Options();
+  options.setStreamIdentifier(new shared.StreamIdentifier().setStreamName(Buffer.from(stream)));
+  options.setAny(new emptyPb.Empty());
+  const event = new streamsPb.BatchAppendReq.ProposedMessage().setId(uuid()).setData(Buffer.from('{}'));
+  event.getMetadataMap().set('type', 'Boiled').set('content-type', 'application/json');
+  return new streamsPb.BatchAppendReq()
+    .setCorrelationId(uuid())
+    .setOptions(options)
+    .setProposedMessagesList([event])
+    .setIsFinal(true);
+}

@@ -142,21 +142,19 @@ describe('Without the setting for private targets', () => {
       ),
     );
 
-  it.each([
-    ['127.0.0.1'],
-    ['::1'],
-    ['::ffff:127.0.0.1'],
-    ['169.254.169.254'],
-  ])('a name that has come to stand for %s is not connected to', async (address) => {
-    sender = senderWith({ allowPrivateTargets: false, lookup: resolvingTo(address) });
-    const answered = await send({ url: `http://hook.example.com:${receiver.port}/hook` });
-    expect(answered).toMatchObject({
-      outcome: 'forbidden_address',
-      status: null,
-      message: expect.stringMatching(/'hook.example.com' does not resolve to an address on the public internet/),
-    });
-    expect(receiver.received).toEqual([]);
-  });
+  it.each([['127.0.0.1'], ['::1'], ['::ffff:127.0.0.1'], ['169.254.169.254']])(
+    'a name that has come to stand for %s is not connected to',
+    async (address) => {
+      sender = senderWith({ allowPrivateTargets: false, lookup: resolvingTo(address) });
+      const answered = await send({ url: `http://hook.example.com:${receiver.port}/hook` });
+      expect(answered).toMatchObject({
+        outcome: 'forbidden_address',
+        status: null,
+        message: expect.stringMatching(/'hook.example.com' does not resolve to an address on the public internet/),
+      });
+      expect(receiver.received).toEqual([]);
+    },
+  );
 
   it('neither is an address in the URL itself, which nobody resolves', async () => {
     sender = senderWith({ allowPrivateTargets: false });

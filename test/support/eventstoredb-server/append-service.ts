@@ -35,6 +35,15 @@ interface Incoming {
 }
 
 type BatchCall = ServerDuplexStream<BatchAppendReq, BatchAppendResp>;
+
+/** What is known of a call of BatchAppend. */
+interface Batch {
+  readonly call: BatchCall;
+  unanswered: number;
+  /** The client sends no more. */
+  hasAll: boolean;
+}
+
 type ProposedMessage = AppendReq.ProposedMessage | BatchAppendReq.ProposedMessage;
 
 /** Streams.Append, BatchAppend, Delete and Tombstone. */
@@ -97,6 +106,7 @@ export class AppendService {
   /** Streams.BatchAppend: any number of appends over one call, each with an id of its own, answered as they are done. */
   readonly batchAppend = (call: BatchCall): void => {
     const open = new Map<string, Incoming>();
+    const batch: Batch = { call, unanswered: 0, hasAll: false };
     this.batchCalls.add(call);
     call.on('cancelled', () => this.batchCalls.delete(call));
     call.on('data', (request: BatchAppendReq) => {
@@ -108,19 +118,30 @@ export class AppendService {
       for (const message of request.getProposedMessagesList()) incoming.events.push(proposed(message));
       if (!request.getIsFinal()) return;
       open.delete(id);
-      this.finishBatch(call, request.getCorrelationId(), incoming);
+      this.finishBatch(batch, request.getCorrelationId(), incoming);
     });
     call.on('end', () => {
-      this.batchCalls.delete(call);
-      call.end();
+      batch.hasAll = true;
+      this.endWhenAnswered(batch);
     });
   };
 
+  /** A client may send its last append and no more, and read the answers after that. */
+  private endWhenAnswered({ call, unanswered, hasAll }: Batch): void {
+    if (!hasAll || unanswered > 0) return;
+    this.batchCalls.delete(call);
+    call.end();
+  }
+
   /** Writes an append that has arrived in full, and answers it. */
-  private finishBatch(call: BatchCall, correlationId: UUID | undefined, { stream, events, expected }: Incoming): void {
+  private finishBatch(batch: Batch, correlationId: UUID | undefined, { stream, events, expected }: Incoming): void {
+    const { call } = batch;
+    batch.unanswered++;
     const respond = (response: BatchAppendResp) => {
+      batch.unanswered--;
       if (call.cancelled) return;
       call.write(response.setCorrelationId(correlationId).setStreamIdentifier(streamIdentifier(stream)));
+      this.endWhenAnswered(batch);
     };
     this.track(
       this.write(stream, events, expected).then(

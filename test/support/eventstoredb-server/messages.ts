@@ -13,9 +13,9 @@ const TICKS = 10_000;
 /** All of it is written at once, so one will do. */
 const writer = new ProtoWriter();
 
-/** streams.ReadResp with an event. Only those of $all tell their place in it. */
-export function eventMessage(resolved: ResolvedEvent, uuids: UuidForm, isOfAll: boolean): Buffer {
-  return writer.encode(() => writer.message(1, () => writeReadEvent(resolved, uuids, isOfAll)));
+/** streams.ReadResp with an event. */
+export function eventMessage(resolved: ResolvedEvent, uuids: UuidForm): Buffer {
+  return writer.encode(() => writer.message(1, () => writeReadEvent(resolved, uuids)));
 }
 
 /** persistent_subscriptions.ReadResp with an event, and how often it was tried before. */
@@ -23,7 +23,7 @@ export function persistentEventMessage(resolved: ResolvedEvent, uuids: UuidForm,
   return writer.encode(() =>
     writer.message(1, () => {
       writer.uint(5, retryCount);
-      writeReadEvent(resolved, uuids, false);
+      writeReadEvent(resolved, uuids);
     }),
   );
 }
@@ -70,9 +70,10 @@ export function uuidIn(uuid: UUID | undefined): string {
   return hex.replace(/^(.{8})(.{4})(.{4})(.{4})(.{12})$/, '$1-$2-$3-$4-$5');
 }
 
-function writeReadEvent({ event, link }: ResolvedEvent, uuids: UuidForm, isOfAll: boolean): void {
+/** Events of streams tell their place in $all too, since 22.10: clients of other languages rely on it. */
+function writeReadEvent({ event, link }: ResolvedEvent, uuids: UuidForm): void {
   const original = link ?? event;
-  if (isOfAll && original) writer.uint(3, original.position);
+  if (original) writer.uint(3, original.position);
   else writer.message(4, () => undefined);
   if (link) writer.message(2, () => writeRecordedEvent(link, uuids));
   if (event) writer.message(1, () => writeRecordedEvent(event, uuids));

@@ -53,14 +53,13 @@ describe('What the server writes is read by the generated classes as it was mean
   it('events and links, with ids in both forms', () => {
     const link = fc.option(anyEvent, { nil: undefined });
     fc.assert(
-      fc.property(anyEvent, link, anyForm, fc.boolean(), (event, link, form, isOfAll) => {
-        const bytes = eventMessage({ event, link }, form, isOfAll);
+      fc.property(anyEvent, link, anyForm, (event, link, form) => {
+        const bytes = eventMessage({ event, link }, form);
         const message = streams.ReadResp.deserializeBinary(bytes).getEvent();
         expect(message?.getEvent()?.getId()?.hasStructured()).toBe(form === 'structured');
         expect(decoded(message?.getEvent())).toEqual(event);
         expect(decoded(message?.getLink())).toEqual(link);
-        expect(message?.hasNoPosition()).toBe(!isOfAll);
-        if (isOfAll) expect(message?.getCommitPosition()).toBe(String((link ?? event).position));
+        expect(message?.getCommitPosition()).toBe(String((link ?? event).position));
       }),
     );
   });
@@ -68,7 +67,7 @@ describe('What the server writes is read by the generated classes as it was mean
   it('an event that is larger than what the writer has room for', () => {
     const [event] = fc.sample(anyEvent, 1);
     const data = Buffer.alloc(1_000_000, 'ä');
-    const bytes = eventMessage({ event: { ...event!, data }, link: undefined }, 'string', true);
+    const bytes = eventMessage({ event: { ...event!, data }, link: undefined }, 'string');
     const message = streams.ReadResp.deserializeBinary(bytes).getEvent()?.getEvent();
     expect(data.equals(message!.getData_asU8())).toBe(true);
     expect(message!.getId()?.getString()).toBe(event!.id);
@@ -77,7 +76,7 @@ describe('What the server writes is read by the generated classes as it was mean
   it('a link to nothing', () => {
     fc.assert(
       fc.property(anyEvent, (link) => {
-        const bytes = eventMessage({ event: undefined, link }, 'string', false);
+        const bytes = eventMessage({ event: undefined, link }, 'string');
         const message = streams.ReadResp.deserializeBinary(bytes).getEvent();
         expect(message?.hasEvent()).toBe(false);
         expect(decoded(message?.getLink())).toEqual(link);

@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { serverEvent } from './event-log.js';
 import { persistentEventMessage } from './messages.js';
 import type { UuidForm } from './messages.js';
@@ -86,9 +87,13 @@ export class PersistentGroup {
 
   /** Sends what there is to whoever has room. */
   pump(): void {
-    for (let consumer = this.roomiest(); consumer; consumer = this.roomiest()) {
-      const delivery = this.retries.shift() ?? this.readNext();
-      if (!delivery) return;
+    while ([...this.consumers].some(({ room }) => room > 0)) {
+      const retry = this.retries[0];
+      const delivery = retry ?? this.peek();
+      const consumer = delivery && this.consumerFor(delivery);
+      if (!consumer) return;
+      if (retry) this.retries.shift();
+      else this.next = Number(delivery.source.revision) + 1;
       this.send(delivery, consumer);
     }
   }
@@ -153,17 +158,24 @@ export class PersistentGroup {
     }
   }
 
-  private roomiest(): Consumer | undefined {
-    const [first, ...others] = [...this.consumers].filter(({ room }) => room > 0);
-    return first && others.reduce((best, other) => (other.room > best.room ? other : best), first);
+  /** Undefined: nobody has room for it now. */
+  private consumerFor({ resolved, source }: Delivery): Consumer | undefined {
+    const all = [...this.consumers];
+    if (this.settings.consumer_strategy !== 'Pinned') return roomiest(all);
+    // All events of one stream to one consumer, as long as the same consumers are there.
+    const hash = createHash('sha256')
+      .update((resolved.event ?? source).stream)
+      .digest()
+      .readUInt32BE();
+    const pinned = all[hash % all.length];
+    return pinned && pinned.room > 0 ? pinned : undefined;
   }
 
-  private readNext(): Delivery | undefined {
+  /** What comes next of the stream, without taking it. */
+  private peek(): Delivery | undefined {
     const { stream, resolve_links: resolveLinks } = this.settings;
     for (const [source] of this.database.read(stream, this.next, 'forwards')) {
-      if (!source) continue;
-      this.next = Number(source.revision) + 1;
-      return { source, resolved: this.database.resolve(source, resolveLinks), isReplay: false, retries: 0 };
+      if (source) return { source, resolved: this.database.resolve(source, resolveLinks), isReplay: false, retries: 0 };
     }
     return undefined;
   }
@@ -203,9 +215,10 @@ export class PersistentGroup {
     else this.retries.push(delivery);
   }
 
-  private async park({ resolved, source, isReplay }: Delivery, reason: string): Promise<void> {
-    const { revision, stream } = isReplay ? (resolved.event ?? source) : source;
-    const link = serverEvent(LINK, `${revision}@${stream}`, BINARY_CONTENT);
+  /** What is parked is a link to the event itself, not to the link that led to it. */
+  private async park({ resolved: { event, link: led }, source }: Delivery, reason: string): Promise<void> {
+    const target = event ? `${event.revision}@${event.stream}` : Buffer.from(led?.data ?? []).toString('utf8');
+    const link = serverEvent(LINK, target, BINARY_CONTENT);
     const metadata = Buffer.from(JSON.stringify({ reason, added: new Date(source.created).toISOString() }));
     await this.database.append(this.parkedStream, [{ ...link, metadata }], 'any');
   }
@@ -252,6 +265,11 @@ export class PersistentGroup {
     }
     return undefined;
   }
+}
+
+function roomiest(consumers: readonly Consumer[]): Consumer | undefined {
+  const [first, ...others] = consumers.filter(({ room }) => room > 0);
+  return first && others.reduce((best, other) => (other.room > best.room ? other : best), first);
 }
 
 /** What the client acknowledges: the id of the link if there is one. */

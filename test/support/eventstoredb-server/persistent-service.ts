@@ -1,4 +1,3 @@
-import { randomUUID } from 'node:crypto';
 import type { sendUnaryData, ServerDuplexStream, ServerUnaryCall } from '@grpc/grpc-js';
 import pb from '@eventstore/db-client/generated/persistent_pb.js';
 import type {
@@ -127,7 +126,8 @@ export class PersistentService {
 
   private begin(options: ReadReq.Options, outlet: Outlet): PersistentGroup {
     const group = this.named(options);
-    outlet.send(confirmationMessage(randomUUID()));
+    // Python's client looks at this name; the others take it as it is.
+    outlet.send(confirmationMessage(keyOf(group.settings)));
     const uuids = options.getUuidOption()?.hasStructured() ? 'structured' : 'string';
     group.join(outlet, Math.max(1, options.getBufferSize()), uuids);
     return group;
@@ -161,7 +161,7 @@ export class PersistentService {
     if (options.hasAll()) throw new NotSupported('Only persistent subscriptions to streams are supported.');
     const stream = streamNameIn(options.getStreamIdentifier() ?? options.getStream()?.getStreamIdentifier());
     if (stream === '' || options.getGroupName() === '') throw new BadRequest('A stream and a group are needed.');
-    const from = BigInt(settings.getRevision());
+    const from = startIn(options.getStream()) ?? BigInt(settings.getRevision());
     return {
       stream,
       group: options.getGroupName(),
@@ -174,6 +174,13 @@ export class PersistentService {
         ['DispatchToSingle', 'RoundRobin', 'Pinned'][settings.getNamedConsumerStrategy()] ?? 'RoundRobin',
     };
   }
+}
+
+/** Where a group starts, as clients write it since 21.10; undefined: they wrote it as before. */
+function startIn(stream: CreateReq.StreamOptions | UpdateReq.StreamOptions | undefined): bigint | undefined {
+  if (stream?.hasEnd()) return END_OF_STREAM;
+  if (stream?.hasRevision()) return BigInt(stream.getRevision());
+  return stream?.hasStart() ? 0n : undefined;
 }
 
 /** Options that name a group. */

@@ -149,6 +149,6 @@ export class ReadService {
 
   private message(request: ReadRequest, event: StoredEvent): Buffer {
     const resolved = this.database.resolve(event, request.resolveLinks);
-    return eventMessage(resolved, request.uuids, request.of === 'all');
+    return eventMessage(resolved, request.uuids);
   }
 }
