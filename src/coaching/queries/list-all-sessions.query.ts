@@ -3,12 +3,13 @@ import type { IQueryHandler } from '@nestjs/cqrs';
 import { Query, QueryHandler } from '@nestjs/cqrs';
 import { Clock } from '../../platform/clock.js';
 import type { DocumentQuery } from '../../platform/read-models/read-model-store.port.js';
+import { placeByNumber } from '../../platform/read-models/page-cursor.js';
 import { CoachingSettings } from '../coaching-settings.js';
 import type { SessionStatus } from '../domain/coaching-session.js';
 import { CoachingTopics } from '../domain/coaching-topic.js';
 import { judgeInactivity } from '../domain/inactivity-rule.js';
 import type { SessionDocument } from '../projections/coaching-sessions.projection.js';
-import { cursorOf, parseCursor } from './session-cursor.js';
+import { cursorOf } from './session-cursor.js';
 import { SessionViews } from './session-views.js';
 
 /** A session as those see it who watch over all of them: no word of what was said in it. Times are epoch ms. */
@@ -84,7 +85,7 @@ export function allSessions(
   limit: number,
   after: string | undefined,
 ): DocumentQuery {
-  const place = after === undefined ? undefined : parseCursor(after);
+  const place = after === undefined ? undefined : placeByNumber(after);
   return {
     where: {
       ...(status === undefined ? {} : { status }),

@@ -3,7 +3,8 @@ import { Query, QueryHandler } from '@nestjs/cqrs';
 import type { SessionStatus } from '../domain/coaching-session.js';
 import type { SessionOwner } from '../domain/session-owner.js';
 import type { SessionDocument } from '../projections/coaching-sessions.projection.js';
-import { cursorOf, parseCursor } from './session-cursor.js';
+import { placeByNumber } from '../../platform/read-models/page-cursor.js';
+import { cursorOf } from './session-cursor.js';
 import { SessionViews } from './session-views.js';
 
 export interface SessionPage {
@@ -43,7 +44,7 @@ export class ListSessionsHandler implements IQueryHandler<ListSessionsQuery> {
         ...(filter.status === undefined ? {} : { status: filter.status }),
       },
       orderBy: { field: 'created_at', direction: 'desc' },
-      ...(after === undefined ? {} : { after: parseCursor(after) }),
+      ...(after === undefined ? {} : { after: placeByNumber(after) }),
       limit: limit + 1,
     });
     const items = found.slice(0, limit).map(({ document }) => document);

@@ -9,7 +9,8 @@ import type { WorkerDocument } from '../projections/workers.projection.js';
 import { WorkersSettings, idleSettingsOf } from '../workers-settings.js';
 import { idleStatusOf } from './get-worker-idle-status.query.js';
 import type { WorkerIdleStatus } from './get-worker-idle-status.query.js';
-import { comparePlaces, cursorOf, parseCursor } from './worker-cursor.js';
+import { placeByText } from '../../platform/read-models/page-cursor.js';
+import { comparePlaces, cursorOf, placeOf } from './worker-cursor.js';
 import type { WorkerPlace } from './worker-cursor.js';
 import { WorkerViews } from './worker-views.js';
 
@@ -55,7 +56,7 @@ export class ListAllWorkersHandler implements IQueryHandler<ListAllWorkersQuery>
   ) {}
 
   async execute({ filter, limit, after }: ListAllWorkersQuery): Promise<WorkerOverviewPage> {
-    const place = after === undefined ? undefined : parseCursor(after);
+    const place = after === undefined ? undefined : placeByText(after);
     const found = filter.workerIds
       ? await this.named(filter.workerIds, filter.status, place)
       : await this.page(filter.status, place, limit + 1);
@@ -101,8 +102,4 @@ export class ListAllWorkersHandler implements IQueryHandler<ListAllWorkersQuery>
       lastCheckError: errors.get(worker.worker_id) ?? null,
     }));
   }
-}
-
-function placeOf({ worker_id, name }: WorkerDocument): WorkerPlace {
-  return { id: worker_id, value: name };
 }

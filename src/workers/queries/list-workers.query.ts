@@ -2,7 +2,8 @@ import type { IQueryHandler } from '@nestjs/cqrs';
 import { Query, QueryHandler } from '@nestjs/cqrs';
 import type { WorkerStatus } from '../domain/worker-status.js';
 import type { WorkerDocument } from '../projections/workers.projection.js';
-import { cursorOf, parseCursor } from './worker-cursor.js';
+import { placeByText } from '../../platform/read-models/page-cursor.js';
+import { cursorOf } from './worker-cursor.js';
 import { WorkerViews } from './worker-views.js';
 
 export interface WorkerPage {
@@ -32,7 +33,7 @@ export class ListWorkersHandler implements IQueryHandler<ListWorkersQuery> {
     const found = await this.views.workers.find({
       where: { aws_region: awsRegion, ...(status ? { status } : {}) },
       orderBy: { field: 'name', direction: 'asc' },
-      ...(after === undefined ? {} : { after: parseCursor(after) }),
+      ...(after === undefined ? {} : { after: placeByText(after) }),
       limit: limit + 1,
     });
     const items = found.slice(0, limit).map(({ document }) => this.views.present(document));
