@@ -28,6 +28,7 @@ const ALL = [
   'large-telemetry',
   'memory',
   'start',
+  'page',
 ];
 const RESULT = join(dirname(fileURLToPath(import.meta.url)), '../../docs/benchmarks.md');
 
