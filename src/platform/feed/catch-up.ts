@@ -37,6 +37,8 @@ export class CatchUp {
     private readonly context: CatchUpContext,
     private readonly live: LiveClients,
     private readonly ahead: Set<StreamClient>,
+    /** Bytes that may wait for one client. */
+    private readonly mostUnsent: () => number,
   ) {
     this.readers = pLimit(context.options.readers);
   }
@@ -95,7 +97,7 @@ export class CatchUp {
 
   private write(client: StreamClient, entries: Iterable<Pick<RingEntry, 'position' | 'frame'>>): CaughtUp | undefined {
     const before = client.sent;
-    const written = client.writeWhileRoom(entries, this.context.options.mostUnsent);
+    const written = client.writeWhileRoom(entries, this.mostUnsent());
     this.context.metrics.sent.inc({ way: 'stream' }, client.sent - before);
     if (written === 'all') return undefined;
     return written === 'full' ? 'choked' : notReadable(written);

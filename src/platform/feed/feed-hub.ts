@@ -93,8 +93,8 @@ export class FeedHub {
 
   constructor(private readonly context: FeedHubContext) {
     const { options, metrics, published } = context;
-    this.live = new LiveClients(published, options.mostUnsent);
-    this.catchUp = new CatchUp(context, this.live, this.ahead);
+    this.live = new LiveClients(published);
+    this.catchUp = new CatchUp(context, this.live, this.ahead, () => this.mostUnsent);
     this.ticksBetweenHeartbeats = Math.max(1, Math.round(options.heartbeatMs / options.tickMs));
     metrics.countClientsBy(() => ({ stream: this.clients.size, poll: this.waiters.size }));
   }
@@ -158,6 +158,12 @@ export class FeedHub {
     if (this.leaving.size === 0) this.stop();
   }
 
+  /** Bytes that may wait for one client: the more there are, the less. */
+  private get mostUnsent(): number {
+    const { mostUnsent, mostUnsentOfAll } = this.context.options;
+    return Math.min(mostUnsent, mostUnsentOfAll / this.clients.size);
+  }
+
   private isEnding(): boolean {
     return this.ending;
   }
@@ -210,7 +216,7 @@ export class FeedHub {
     const { ring } = session;
     const begun = performance.now();
     const pending = ring.pending();
-    const { sent, choked, blocked } = this.live.handOn(pending, ring.handedOn);
+    const { sent, choked, blocked } = this.live.handOn(pending, ring.handedOn, this.mostUnsent);
     ring.markHandedOn();
     metrics.sent.inc({ way: 'stream' }, sent);
     for (const client of choked) this.choke(client);

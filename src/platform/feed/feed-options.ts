@@ -8,6 +8,8 @@ export interface FeedOptions {
   readonly slowAfterMs: number;
   /** Bytes that wait for one client; beyond that it is given nothing more until it has taken them. */
   readonly mostUnsent: number;
+  /** The same for all clients together, shared out evenly. */
+  readonly mostUnsentOfAll: number;
   /** The latest events, kept ready to be sent. */
   readonly ring: { readonly entries: number; readonly bytes: number };
   /** So much that has not been handed on is handed on at once. */
@@ -46,6 +48,7 @@ export const DEFAULT_FEED_OPTIONS: FeedOptions = {
   mostClients: 5_000,
   slowAfterMs: 30_000,
   mostUnsent: 1024 * 1024,
+  mostUnsentOfAll: 128 * 1024 * 1024,
   ring: { entries: 4_096, bytes: 8 * 1024 * 1024 },
   flushBytes: 512 * 1024,
   restFactor: 3,

@@ -75,11 +75,19 @@ export class FeedPageParameters extends FeedParameters {
   readonly wait: number = 0;
 }
 
-/** @throws {InvalidInput} subject and aggregate say different things */
-export function selectionOf({ type, aggregate_kind, aggregate_id, subject }: FeedParameters): EventSelection {
+/**
+ * @param kinds of aggregates that anything is published of
+ * @throws {InvalidInput} a subject of none of them, or one that is not the aggregate that is given as well
+ */
+export function selectionOf(parameters: FeedParameters, kinds: readonly string[]): EventSelection {
+  const { type, aggregate_kind, aggregate_id, subject } = parameters;
   const slash = subject?.indexOf('/') ?? -1;
   const kind = subject?.slice(0, slash) ?? aggregate_kind;
   const id = subject?.slice(slash + 1) ?? aggregate_id;
+  if (subject !== undefined && kind !== undefined && !kinds.includes(kind)) {
+    const message = `<kind>/<id> is accepted, of these kinds: ${kinds.join(', ')}`;
+    throw new InvalidInput([{ field: 'subject', message }]);
+  }
   if (kind !== (aggregate_kind ?? kind) || id !== (aggregate_id ?? id)) {
     const message =
       'the same aggregate as by aggregate_kind and aggregate_id is accepted; one of the two ways is enough';

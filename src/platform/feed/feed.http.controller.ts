@@ -2,6 +2,7 @@ import { Controller, Get, Header, Query, Req, Res } from '@nestjs/common';
 import { ApiHeader, ApiOkResponse, ApiOperation, ApiTags } from '@nestjs/swagger';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { PublicEvents } from '../contracts/public-events.js';
+import type { EventSelection } from '../contracts/public-events.js';
 import { PositionTokens } from '../event-store/position-tokens.js';
 import { ApiProblems, COMMON_PROBLEMS } from '../http/openapi.js';
 import { FeedHub } from './feed-hub.js';
@@ -37,8 +38,7 @@ export class FeedHttpController {
     @Query() parameters: FeedPageParameters,
     @Res({ passthrough: true }) reply: FastifyReply,
   ): Promise<string> {
-    const selection = selectionOf(parameters);
-    this.published.filterOf(selection);
+    const selection = this.selection(parameters);
     const after = await this.positions.resolve(parameters.after ?? FROM_BEGINNING, 'after');
     const { limit, wait } = parameters;
     const gone = new AbortController();
@@ -65,8 +65,7 @@ export class FeedHttpController {
     @Req() request: FastifyRequest,
     @Res() reply: FastifyReply,
   ): Promise<void> {
-    const selection = selectionOf(parameters);
-    this.published.filterOf(selection);
+    const selection = this.selection(parameters);
     const lastEventId = request.headers['last-event-id'];
     const after =
       typeof lastEventId === 'string' && lastEventId !== ''
@@ -78,6 +77,13 @@ export class FeedHttpController {
     if (request.method === 'HEAD') return void sink.end();
     const correlationId = String(reply.getHeader('x-correlation-id'));
     this.hub.open({ sink, selection, after, head, tokenOf, correlationId });
+  }
+
+  /** @throws {InvalidInput} */
+  private selection(parameters: FeedParameters): EventSelection {
+    const selection = selectionOf(parameters, this.published.kinds());
+    this.published.filterOf(selection);
+    return selection;
   }
 }
 

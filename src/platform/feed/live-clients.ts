@@ -21,11 +21,7 @@ export interface HandedOn {
 export class LiveClients {
   private readonly groups = new Map<string, Group>();
 
-  constructor(
-    private readonly published: PublicEvents,
-    /** Bytes that may wait for one client. */
-    private readonly mostUnsent: number,
-  ) {}
+  constructor(private readonly published: PublicEvents) {}
 
   /** @throws {InvalidInput} a selection of what is not published */
   prepare(selection: EventSelection): PreparedSelection {
@@ -52,8 +48,9 @@ export class LiveClients {
    * Gives everybody what is new.
    *
    * @param before what everybody has been given so far
+   * @param mostUnsent bytes that may wait for one client
    */
-  handOn(entries: readonly RingEntry[], before: Reached): HandedOn {
+  handOn(entries: readonly RingEntry[], before: Reached, mostUnsent: number): HandedOn {
     const outcome = { sent: 0, choked: [] as StreamClient[], blocked: [] as HandedOn['blocked'][number][] };
     for (const { wants, clients } of this.groups.values()) {
       const wanted = entries.filter(wants.selects);
@@ -62,7 +59,7 @@ export class LiveClients {
       const by = wanted[frames.length]?.frame;
       const bytes = frames.length === 1 && frames[0] ? frames[0] : Buffer.concat(frames);
       for (const client of clients) {
-        if (wanted.length > 0 && client.unsent > this.mostUnsent) {
+        if (wanted.length > 0 && client.unsent > mostUnsent) {
           client.reached = before;
           outcome.choked.push(client);
           continue;

@@ -146,16 +146,20 @@ async function pageThrough(url, count) {
   let got = 0;
   for (let after = 'beginning'; ;) {
     const { body } = await agent.request({ origin: url, path: `/events?limit=${PAGE}&after=${after}`, method: 'GET' });
-    const page = await body.text();
+    const page = await body.bytes();
     // What follows the events; parsing them is the clients' business.
-    const [, position, live] = /"position":"([^"]+)","live":(true|false)\}$/.exec(page.slice(-200)) ?? [];
-    if (position === undefined) throw new Error(`This is no page: ${page.slice(0, 200)}`);
+    const [, position, live] = /"position":"([^"]+)","live":(true|false)\}$/.exec(textOf(page.subarray(-200))) ?? [];
+    if (position === undefined) throw new Error(`This is no page: ${textOf(page.subarray(0, 200))}`);
     after = position;
-    got += live === 'true' ? JSON.parse(page).events.length : PAGE;
+    got += live === 'true' ? JSON.parse(textOf(page)).events.length : PAGE;
     if (live === 'true') break;
   }
   await agent.close();
   if (got !== count) throw new Error(`The feed has ${got} events instead of ${count}.`);
+}
+
+function textOf(bytes) {
+  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString();
 }
 
 async function writeHistory(directory, workers, eventsEach) {
