@@ -41,9 +41,13 @@ export function NowCard({ row }: { readonly row: WorkerRow }): ReactNode {
   );
 }
 
-function NextCheck({ row: { next_idle_check_at, status } }: { readonly row: WorkerRow }): ReactNode {
+function NextCheck({ row }: { readonly row: WorkerRow }): ReactNode {
+  const { next_idle_check_at, status, idle_detection_enabled } = row;
   const now = useNow();
-  if (next_idle_check_at === null || status !== 'running') return 'none while it does not run';
+  if (status !== 'running') return 'none while it does not run';
+  if (!idle_detection_enabled) return 'none while idle detection is off';
+  // The first one has not been yet; each plans the one after it.
+  if (next_idle_check_at === null) return 'with the next run of activity-detection';
   const at = Date.parse(next_idle_check_at);
   return now < at ? (
     <>

@@ -7,7 +7,7 @@ import { inTurns, perSecond, ratioRow, showPerSecond } from '../support/measure.
 import { clearScratch, scratchDirectory } from '../support/scratch.mjs';
 import { lifeOf, newEvent } from '../support/worker-histories.mjs';
 
-const ROUNDS = 9;
+const ROUNDS = 15;
 const BARE_APPENDS = 1_500;
 /** Concurrent writers, and how many events each of them appends. */
 const ONE = { writers: 1, each: 1_500 };

@@ -6,7 +6,7 @@ import { State } from '../../parts/state.js';
 import { Card } from '../../parts/surfaces.js';
 import { exactTime } from '../../time/format.js';
 import { TimelineChart } from './timeline-chart.js';
-import { fittingSpan, lastOf, pointsOf, SPANS, STATE_WORDS, summaryOf } from './timeline-model.js';
+import { fittingSpan, lastOf, pointsOf, SPANS, STATE_WORDS, summaryOf, WEEK } from './timeline-model.js';
 import type { Span } from './timeline-model.js';
 import classes from './timeline.module.css';
 
@@ -14,10 +14,11 @@ import classes from './timeline.module.css';
 export function TimelineCard({ timeline: whole }: { readonly timeline: WorkerTimeline }): ReactNode {
   const [chosen, setChosen] = useState<Span | null>(null);
   const span = chosen ?? fittingSpan(whole);
-  const timeline = useMemo(() => lastOf(whole, SPANS.find(({ value }) => value === span)?.ms ?? 0), [whole, span]);
+  const { ms, title } = SPANS.find(({ value }) => value === span) ?? WEEK;
+  const timeline = useMemo(() => lastOf(whole, ms), [whole, ms]);
   const summary = summaryOf(timeline);
   return (
-    <Card title="The last 7 days" aside={<SpanChoice span={span} onChange={setChosen} />}>
+    <Card title={title} aside={<SpanChoice span={span} onChange={setChosen} />}>
       <TimelineChart timeline={timeline} summary={summary} />
       <Group justify="space-between" mt="sm" gap="sm">
         <Text size="sm">{summary}</Text>

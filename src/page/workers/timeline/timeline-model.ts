@@ -37,12 +37,15 @@ export interface Point {
   readonly text: string;
 }
 
+/** All that the service is asked for. */
+export const WEEK = { value: '7d', label: '7 days', title: 'The last 7 days', ms: 7 * DAY } as const;
+
 /** How much of the end of it is looked at. */
 export const SPANS = [
-  { value: '10m', label: '10 min', ms: 10 * MINUTE },
-  { value: '1h', label: '1 hour', ms: HOUR },
-  { value: '24h', label: '24 hours', ms: DAY },
-  { value: '7d', label: '7 days', ms: 7 * DAY },
+  { value: '10m', label: '10 min', title: 'The last 10 minutes', ms: 10 * MINUTE },
+  { value: '1h', label: '1 hour', title: 'The last hour', ms: HOUR },
+  { value: '24h', label: '24 hours', title: 'The last 24 hours', ms: DAY },
+  WEEK,
 ] as const;
 
 export type Span = (typeof SPANS)[number]['value'];
