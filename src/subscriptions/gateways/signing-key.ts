@@ -1,5 +1,5 @@
 import { createHmac, randomBytes } from 'node:crypto';
-import { closeSync, fsyncSync, openSync, readFileSync, writeSync } from 'node:fs';
+import { closeSync, fsyncSync, openSync, readFileSync, renameSync, writeSync } from 'node:fs';
 import { DormouseError, messageOf } from '../../platform/errors.js';
 import type { SecretVersion } from '../domain/webhook-subscription.js';
 
@@ -81,17 +81,19 @@ export class SigningKey {
   }
 }
 
-/** On the disk before any secret is derived from it. */
+/** On the disk, and whole, before any secret is derived from it. */
 function make(file: string): string {
   const key = randomBytes(48).toString('base64');
+  const fresh = `${file}.new`;
   try {
-    const descriptor = openSync(file, 'wx', 0o600);
+    const descriptor = openSync(fresh, 'w', 0o600);
     try {
       writeSync(descriptor, `${key}\n`);
       fsyncSync(descriptor);
     } finally {
       closeSync(descriptor);
     }
+    renameSync(fresh, file);
     return key;
   } catch (error) {
     throw unusable(file, error);
